@@ -1,0 +1,48 @@
+# Two commands are all the set-up there is: `make demo` and `make test`.
+PYTHON ?= python3
+BIN := .venv/bin
+CONSTRAINTS := .ci/demo-constraints.txt
+export HF_HUB_OFFLINE ?= 1
+export HF_HUB_DISABLE_TELEMETRY := 1
+
+.PHONY: demo lab test lint fix bench widget clean
+
+demo: .venv/demo                ## run the quickstart headless; print the tree, the best node and the report's path
+	$(BIN)/python -m trex_nb run notebooks/quickstart.ipynb --out reports
+
+lab: .venv/demo                 ## open the quickstart in JupyterLab
+	cd notebooks && ../$(BIN)/jupyter lab --LabApp.news_url=None --LabApp.check_for_updates_class=jupyterlab.handlers.announcements.NeverCheckForUpdate quickstart.ipynb
+
+test: .venv/test lint           ## everything that can be checked on this machine
+	$(BIN)/python -m pytest
+
+lint: .venv/test
+	$(BIN)/ruff format --check trex_nb ftbench tests
+	$(BIN)/ruff check trex_nb ftbench tests
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+fix: .venv/test                 ## format and mend what can be mended by machine
+	$(BIN)/ruff format trex_nb ftbench tests
+	$(BIN)/ruff check --fix trex_nb ftbench tests
+
+bench: .venv/test               ## the benchmarks, each beside a rival
+	$(BIN)/python -m tests.benchmarks.jobs
+	$(BIN)/python -m tests.benchmarks.quality
+
+widget:                         ## bundle the browser half (needs Node; users do not)
+	cd widgets && npm ci --no-audit --no-fund && npm run build
+
+clean:
+	rm -rf .venv reports build dist widgets/node_modules
+
+.venv/bin/python:
+	$(PYTHON) -m venv .venv
+
+.venv/demo: .venv/bin/python pyproject.toml $(CONSTRAINTS)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c $(CONSTRAINTS) -e ".[train]"
+	touch $@
+
+.venv/test: .venv/demo
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c $(CONSTRAINTS) -e ".[train,test]"
+	touch $@

@@ -1,0 +1,65 @@
+"""Every launcher keeps the same promises."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import count
+from pathlib import Path
+
+import pytest
+
+from trex_nb.core.ids import RunId
+from trex_nb.core.job import Failed, Finished, JobSpec, JobUpdate, Progressed, Started
+from trex_nb.core.result import Checkpoint, Cost, Failure
+from trex_nb.launch.inline import InlineLauncher
+from trex_nb.launch.kernel import KernelLauncher
+from trex_nb.testing.launchers import BAD, GOOD, SLOW, FakeLauncher, LauncherContract, MakeSpec, notebook_job
+
+SCRIPTS: dict[str, Sequence[JobUpdate]] = {
+    SLOW: [Started(pid=1)],
+    BAD: [
+        Started(pid=1),
+        Failed(failure=Failure(stage="train", kind="error", message="ValueError: the data smell")),
+    ],
+    GOOD: [
+        Started(pid=1),
+        Progressed(step=4, total=4, loss=0.25),
+        Finished(checkpoint=Checkpoint(kind="adapter", path="adapter"), cost=Cost(steps=4)),
+    ],
+}
+
+
+@pytest.fixture
+def make_spec(tmp_path: Path) -> MakeSpec:
+    numbers = count(1)
+    return lambda cells: notebook_job(tmp_path / f"job{next(numbers)}", cells)
+
+
+class TestKernelLauncher(LauncherContract):
+    @pytest.fixture
+    def launcher(self) -> KernelLauncher:
+        return KernelLauncher()
+
+
+class TestInlineLauncher(LauncherContract):
+    @pytest.fixture
+    def launcher(self) -> InlineLauncher:
+        return InlineLauncher()
+
+
+class TestFakeLauncher(LauncherContract):
+    """The fake plays the script that belongs to a job's first cell."""
+
+    @pytest.fixture
+    def launcher(self) -> FakeLauncher:
+        return FakeLauncher(lambda spec: SCRIPTS[spec.env["first cell"]], auto=True)
+
+    @pytest.fixture
+    def make_spec(self) -> MakeSpec:
+        numbers = count(1)
+
+        def make(cells: Sequence[str]) -> JobSpec:
+            env = {"first cell": cells[0]}
+            return JobSpec(run=RunId("n1.1"), folder=f"/job{next(numbers)}", timeout=120, env=env)
+
+        return make

@@ -1,0 +1,28 @@
+"""Every policy keeps the contract of the seam."""
+
+from __future__ import annotations
+
+import pytest
+
+from trex_nb.core.protocols import SearchPolicy
+from trex_nb.search.baselines import GreedyBestFirst, Sequential
+from trex_nb.search.uct import Uct
+from trex_nb.testing.policies import PolicyContract
+
+
+class TestUct(PolicyContract):
+    @pytest.fixture
+    def policy(self) -> SearchPolicy:
+        return Uct()
+
+
+class TestGreedyBestFirst(PolicyContract):
+    @pytest.fixture
+    def policy(self) -> SearchPolicy:
+        return GreedyBestFirst()
+
+
+class TestSequential(PolicyContract):
+    @pytest.fixture
+    def policy(self) -> SearchPolicy:
+        return Sequential()

@@ -1,0 +1,112 @@
+"""Greedy answers on the model that ships: the same in any batch, ended where answers end, the base left as it was."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from datasets import Dataset
+from hypothesis import given
+from hypothesis import strategies as st
+from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig, Qwen3Config
+
+from trex_nb.core.task import Example
+from trex_nb.errors import EvaluationError
+from trex_nb.evaluate.generate import CheckpointKind, Models, batches, prompt_tokens, stop_tokens
+from trex_nb.tiny import path as tiny
+from trex_nb.train.sft import conversations
+
+
+@pytest.fixture(scope="module")
+def models() -> Models:
+    return Models(str(tiny()))
+
+
+@pytest.fixture
+def tokenizer() -> Any:
+    return AutoTokenizer.from_pretrained(tiny())
+
+
+@pytest.fixture(scope="module")
+def prompts(examples: list[Example]) -> list[str]:
+    return [example.prompt for example in examples]
+
+
+@pytest.mark.parametrize("kind", ["base", "adapter"])
+def test_answers_do_not_depend_on_the_batch(
+    models: Models, study: Path, prompts: list[str], kind: CheckpointKind
+) -> None:
+    adapter = study / "runs/n1.1/adapter"
+    alone, few, all_at_once = (models.answers(kind, adapter, prompts, 8, tokens_a_batch=n) for n in (1, 100, 100_000))
+    assert alone == few == all_at_once
+
+
+def test_base_model_is_as_it_was_after_an_adapter(models: Models, study: Path, prompts: list[str]) -> None:
+    before = models.answers("base", None, prompts, 8)
+    adapted = models.answers("adapter", study / "runs/n1.1/adapter", prompts, 8)
+    assert adapted != before
+    assert models.answers("base", None, prompts, 8) == before
+
+
+def test_full_model_of_equal_weights_answers_as_the_base_does(
+    models: Models, prompts: list[str], tmp_path: Path
+) -> None:
+    shutil.copytree(tiny(), tmp_path / "model")
+    assert models.answers("model", tmp_path / "model", prompts, 8) == models.answers("base", None, prompts, 8)
+
+
+def test_model_of_another_shape_is_refused(models: Models, tmp_path: Path) -> None:
+    small = Qwen3Config(vocab_size=64, hidden_size=16, num_hidden_layers=1, num_attention_heads=2, head_dim=8)
+    AutoModelForCausalLM.from_config(small).save_pretrained(tmp_path / "model")
+    with pytest.raises(EvaluationError, match="not a fine-tuned"):
+        models.answers("model", tmp_path / "model", ["repeat: a"], 4)
+
+
+@pytest.mark.parametrize("kind", ["adapter", "model"])
+def test_empty_folder_is_no_checkpoint(models: Models, tmp_path: Path, kind: CheckpointKind) -> None:
+    with pytest.raises(EvaluationError, match="There is no"):
+        models.answers(kind, tmp_path, ["repeat: a"], 4)
+
+
+def test_answers_are_bounded_and_free_of_special_tokens(models: Models, prompts: list[str]) -> None:
+    answers = models.answers("base", None, prompts, 3)
+    assert models.token_count(answers) <= 3
+    assert not any("<eos>" in answer or "<|" in answer for answer in answers)
+
+
+@pytest.mark.parametrize("template", [True, False])
+def test_prompts_are_asked_as_they_are_trained(tokenizer: Any, template: bool) -> None:
+    """What the evaluator feeds is a prefix of what trl trains on."""
+    if not template:
+        tokenizer.chat_template = None
+    row = conversations(Dataset.from_dict({"prompt": ["repeat: Anna"], "answer": ["Anna"]}), tokenizer)[0]
+    if template:
+        whole = tokenizer.apply_chat_template(row["prompt"] + row["completion"], tokenize=False)
+    else:
+        whole = row["prompt"] + row["completion"]
+    asked = prompt_tokens(tokenizer, ["repeat: Anna"])[0]
+    assert tokenizer(whole, add_special_tokens=False)["input_ids"][: len(asked)] == asked
+
+
+def test_end_of_turn_of_the_template_ends_answers(tokenizer: Any) -> None:
+    """As with base models whose template closes turns with a token that is not their end token."""
+    tokenizer.add_special_tokens({"extra_special_tokens": ["<|im_end|>"]})
+    tokenizer.chat_template = "{% for m in messages %}{{ m['content'] }}<|im_end|>\n{% endfor %}"
+    ends = stop_tokens(tokenizer, GenerationConfig(eos_token_id=[7]))
+    assert ends == sorted({7, tokenizer.eos_token_id, tokenizer.convert_tokens_to_ids("<|im_end|>")})
+
+
+@given(st.lists(st.integers(1, 50), max_size=30), st.integers(1, 10), st.integers(1, 400))
+def test_batches_hold_every_prompt_once_and_keep_the_budget(lengths: list[int], answer: int, budget: int) -> None:
+    made = list(batches(lengths, answer, budget))
+    assert sorted(place for batch in made for place in batch) == list(range(len(lengths)))
+    for batch in made:
+        assert len(batch) == 1 or len(batch) * (max(lengths[i] for i in batch) + answer) <= budget
+
+
+def test_generation_leaves_no_gradients(models: Models, prompts: list[str]) -> None:
+    models.answers("base", None, prompts[:2], 2)
+    assert torch.is_grad_enabled()

@@ -1,0 +1,116 @@
+"""The files of a job: what is written is read back, torn writes are not seen, a lock tells who lives."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+from pathlib import Path
+
+import pytest
+
+from trex_nb.core.ids import RunId
+from trex_nb.core.job import JobSpec, Progressed, Started
+from trex_nb.launch.files import JobFolder, Journal, write_atomically
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> JobFolder:
+    return JobFolder(tmp_path)
+
+
+def _journal(folder: JobFolder, *steps: int) -> None:
+    journal = Journal(folder)
+    journal.write(Started(pid=7))
+    for step in steps:
+        journal.write(Progressed(step=step, total=10, loss=0.5))
+    journal.close()
+
+
+def test_updates_come_back_numbered_by_line(folder: JobFolder) -> None:
+    _journal(folder, 1, 2)
+    updates, offset = folder.read_updates()
+    assert updates == [
+        Started(line=1, pid=7), Progressed(line=2, step=1, total=10, loss=0.5),
+        Progressed(line=3, step=2, total=10, loss=0.5),
+    ]  # fmt: skip
+    assert offset == folder.events.stat().st_size
+
+
+def test_reading_goes_on_where_it_stopped(folder: JobFolder) -> None:
+    journal = Journal(folder)
+    journal.write(Started(pid=7))
+    _, offset = folder.read_updates()
+    assert folder.read_updates(offset) == ([], offset)
+    journal.write(Progressed(step=1, total=10))
+    assert [update.line for update in folder.read_updates(offset)[0]] == [2]
+    journal.close()
+
+
+def test_a_torn_last_line_is_not_there_yet(folder: JobFolder) -> None:
+    _journal(folder)
+    whole = folder.events.read_bytes()
+    torn = Progressed(line=2, step=1, total=10).model_dump_json().encode()
+    for length in range(len(torn) + 1):
+        folder.events.write_bytes(whole + torn[:length])
+        assert folder.read_updates() == ([Started(line=1, pid=7)], len(whole))
+    folder.events.write_bytes(whole + torn + b"\n")
+    assert folder.read_updates(len(whole))[0] == [Progressed(line=2, step=1, total=10)]
+
+
+def test_a_folder_that_is_not_there_has_no_job(tmp_path: Path) -> None:
+    folder = JobFolder(tmp_path / "gone")
+    assert folder.read_updates() == ([], 0)
+    assert not folder.submitted()
+    assert not folder.alive()
+    assert folder.read_runner() == {}
+    assert folder.read_log(10) == ""
+
+
+def test_a_loss_that_is_not_a_number_is_written_as_none(folder: JobFolder) -> None:
+    journal = Journal(folder)
+    journal.write(Progressed(step=1, total=2, loss=float("nan")))
+    journal.close()
+    assert folder.read_updates()[0] == [Progressed(line=1, step=1, total=2, loss=None)]
+
+
+def test_a_spec_comes_back(folder: JobFolder) -> None:
+    spec = JobSpec(run=RunId("n1.2"), folder=str(folder.path), timeout=1.5, threads=2, env={"A": "ü"})
+    folder.write_spec(spec)
+    assert folder.submitted()
+    assert folder.read_spec() == spec
+
+
+def test_only_one_can_hold_the_lock_and_it_lives_as_long_as_any_copy(folder: JobFolder) -> None:
+    lock = folder.lock()
+    assert lock is not None
+    copy = os.dup(lock)
+    assert folder.lock() is None
+    os.close(lock)
+    assert folder.alive()
+    os.close(copy)
+    assert not folder.alive()
+
+
+def test_a_lock_that_a_stranger_inherited_does_not_revive_a_dead_runner(folder: JobFolder) -> None:
+    lock = folder.lock()
+    assert lock is not None
+    dead = {"pid": 2**22 + 1, "create_time": 0.0, "started": 0.0, "host": socket.gethostname()}
+    write_atomically(folder.path / "runner.json", json.dumps(dead))
+    assert not folder.alive()
+    os.close(lock)
+
+
+def test_removing_the_folder_cancels_the_job(tmp_path: Path) -> None:
+    folder = JobFolder(tmp_path / "job")
+    folder.path.mkdir()
+    assert not folder.cancelled()
+    folder.path.rmdir()
+    assert folder.cancelled()
+
+
+def test_an_atomic_write_leaves_nothing_else_behind(tmp_path: Path) -> None:
+    for text in ("one", "two"):
+        write_atomically(tmp_path / "file", text)
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+    assert (tmp_path / "file").read_text() == "two"

@@ -1,0 +1,231 @@
+"""%trex in real kernels and real notebooks: what a person types, and what a person sees."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import nbclient
+import pytest
+
+from tests.magics.kernels import Kernel, Seen, execute, kernel_in
+
+STEPS = """\
+%trex start tiny-intent --name {name}
+%trex plan -n 3
+"""
+
+
+@pytest.fixture(scope="module")
+def kernel(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kernel]:
+    """One kernel for all tests that need no job."""
+    with kernel_in(tmp_path_factory.mktemp("notebook")) as kernel:
+        kernel.run("%load_ext trex_nb")
+        yield kernel
+
+
+@pytest.fixture
+def study(kernel: Kernel, request: pytest.FixtureRequest) -> Kernel:
+    """The kernel with a study of the test's own, in which three proposals wait."""
+    name = request.node.name.removeprefix("test_").split("[")[0].replace("_", "-")
+    assert kernel.run(STEPS.format(name=name)).status == "ok"
+    return kernel
+
+
+def refusal(seen: Seen) -> list[str]:
+    """The two lines of an error."""
+    assert seen.status == "error"
+    assert not seen.printed
+    what, hint = seen.error
+    assert hint.startswith("Try: ")
+    return [what, hint]
+
+
+def test_start_shows_the_live_tree_and_a_static_copy(kernel: Kernel) -> None:
+    seen = kernel.run("%trex start tiny-intent --name shown")
+    live, copy = seen.texts
+    assert live.startswith("trex_nb explorer of shown")
+    assert copy.startswith("Static copy of shown, revision 1")
+    assert "<details" in seen.pages[1]
+
+
+def test_plan_names_each_proposal_with_its_reason_and_cost(kernel: Kernel) -> None:
+    kernel.run("%trex start tiny-intent --name planned")
+    text = kernel.run("%trex plan -n 2").text
+    assert text.startswith("Asked for 2 proposals under n0.")
+    assert all(f"\n{node}  " in text for node in ("n1", "n2"))
+    assert text.count("Expected: ") == 2
+
+
+def test_several_commands_in_one_cell_all_show(study: Kernel) -> None:
+    seen = study.run('%trex approve n1\n%trex prune n2 "too slow"\n%trex note n3 look again\n%trex budget --rounds 9')
+    assert [t.split()[0] for t in seen.texts] == ["Approved", "Pruned", "Noted", "Budget:"]
+    assert study.value("[d.why for d in get_ipython().run_line_magic('trex', 'start several-commands-in-one-cell-all-show')"
+                       ".tree.nodes['n2'].decisions]") == ["too slow"]  # fmt: skip
+
+
+def test_a_result_can_be_kept_and_shows_once_when_it_ends_the_cell(study: Kernel) -> None:
+    assert len(study.run("%trex show n1").texts) == 1
+    kept = study.run("x = %trex show n1")
+    again = study.run("x")
+    assert kept.texts == again.texts
+    assert again.texts[0].startswith("n1  ")
+
+
+def test_redirect_makes_a_child_that_follows_the_words(study: Kernel) -> None:
+    text = study.run('%trex redirect n1 "keep the data, try rank 32"').text
+    assert "n4" in text
+    assert "32" in study.run("%trex show n4").text
+
+
+def test_redirect_says_which_words_it_did_not_follow(study: Kernel) -> None:
+    text = study.run("%%trex redirect n1\nrank 32\nplease sing a song").text
+    assert 'Not understood, and not followed: "please sing a song"' in text
+
+
+def test_edit_takes_pairs_or_yaml(study: Kernel) -> None:
+    assert "Edited n1" in study.run("%trex edit n1 num_train_epochs=0.5 learning_rate=3e-3").text
+    assert "Edited n1" in study.run("%%trex edit n1\nr: 8\nlora_alpha: 16\n").text
+    shown = study.run("%trex show n1").text
+    assert all(s in shown for s in ('"num_train_epochs": 0.5', '"learning_rate": 0.003', '"r": 8', '"lora_alpha": 16'))
+
+
+def test_show_compare_why_logs_and_status_speak_before_anything_ran(study: Kernel) -> None:
+    seen = study.run("%trex show n1\n%trex compare n1 n2\n%trex why n1\n%trex logs n1\n%trex status\n%trex tree")
+    assert seen.status == "ok"
+    shown, compared, why, logs, status, live, copy = seen.texts
+    assert "Changes against the parent" in shown
+    assert "What differs in the plans" in compared
+    assert "Path from the baseline" in why
+    assert logs == "n1.1: not run"
+    assert "await your decision" in status
+    assert "explorer" in live
+    assert "n3" in copy
+
+
+def test_pause_resume_and_stop_say_what_is_so(study: Kernel) -> None:
+    texts = study.run("%trex pause\n%trex pause\n%trex resume\n%trex resume\n%trex stop").texts
+    assert [t.split(":")[0] for t in texts[:2]] == ["Paused", "Already paused."]
+    assert texts[2:] == ["Resumed.", "Not paused.", "Paused; nothing was running."]
+
+
+def test_the_budget_is_told_and_changed(study: Kernel) -> None:
+    before, after = study.run("%trex budget\n%trex budget --rounds 12 --minutes 5").texts
+    assert before.startswith("Budget: 8 rounds, 60 compute minutes")
+    assert after.startswith("Budget: 12 rounds, 5 compute minutes")
+
+
+def test_a_spent_budget_refuses_and_names_the_way_on(study: Kernel) -> None:
+    study.run("%trex budget --rounds 1\n%trex approve n1")
+    what, hint = refusal(study.run("%trex plan -n 5"))
+    assert "The budget is spent: 1 of 1 rounds" in what
+    assert "%trex budget --rounds 5" in hint
+
+
+@pytest.mark.parametrize("line", ["%trex help", "%trex -h", "%trex --help"])
+def test_help_lists_every_subcommand(kernel: Kernel, line: str) -> None:
+    text = kernel.run(line).text
+    assert all(f"%trex {name}" in text for name in ("start", "plan", "redirect", "report", "doctor"))
+
+
+@pytest.mark.parametrize("line", ["%trex help plan", "%trex plan -h"])
+def test_help_of_a_subcommand_names_its_options(kernel: Kernel, line: str) -> None:
+    assert "--under" in kernel.run(line).text
+
+
+def test_doctor_names_what_works_here(kernel: Kernel) -> None:
+    text = kernel.run("%trex doctor").text
+    assert "Python 3." in text
+    assert "tiny-intent" in text
+
+
+@pytest.mark.parametrize(
+    ("line", "said", "hint"),
+    [
+        ("%trex aprove n1", "no subcommand 'aprove'", "%trex approve"),
+        ("%trex approve", "required: nodes", "%trex approve -h"),
+        ("%trex approve n99", "no node n99", "%trex tree"),
+        ("%trex plan --many 3", "--many", "%trex plan -h"),
+        ('%trex redirect n1 "rank 32', "No closing quotation", "close the quotes"),
+        ("%trex redirect n1", "no words", "%trex redirect n1"),
+        ("%trex edit n1 colour=red", "no field 'colour'", "learning_rate"),
+        ("%trex edit n1 r=-4", "r:", "another value"),
+        ("%trex prune n0", "baseline", "below it"),
+        ("%trex best", "Nothing has a score yet", "%trex run"),
+        ("%trex report notes.txt", "neither .html nor .ipynb", "report.html"),
+        ("%trex export n1", "n1", "%trex"),
+        ("%trex start tiny-intnet", "tiny-intnet", "tiny-intent"),
+        ("%trex start missing.yaml", "missing.yaml", "path"),
+        ("%%trex status\nwords", "takes no text", "%trex status"),
+        ("%%trex start\nname: x\ngoal: y", "'data' is missing", "README"),
+    ],
+)
+def test_an_error_is_exactly_two_lines(study: Kernel, line: str, said: str, hint: str) -> None:
+    what, way = refusal(study.run(line))
+    assert said in what
+    assert hint in way
+    assert "\n" not in what + way
+
+
+def test_before_start_an_error_says_how_to_start(tmp_path: Path) -> None:
+    seen = execute(["%load_ext trex_nb\n%trex", "%trex plan"], tmp_path, allow_errors=True)
+    assert "%trex start" in seen[0].text
+    assert seen[1].error[0] == "CommandError: No study is open."
+    assert "tiny-intent" in seen[1].error[1]
+
+
+def test_an_error_stops_run_all(tmp_path: Path) -> None:
+    with pytest.raises(nbclient.exceptions.CellExecutionError, match="no subcommand"):
+        execute(["%load_ext trex_nb", "%trex nonsense", "open('ran', 'w').close()"], tmp_path)
+    assert not (tmp_path / "ran").exists()
+
+
+def test_debug_has_the_trace_of_the_last_error(study: Kernel) -> None:
+    study.run("%trex approve n99")
+    assert "Traceback" in study.run("%trex debug").printed
+
+
+def test_braces_and_dollars_in_words_stay_as_they_are(study: Kernel) -> None:
+    study.run("%trex note n1 use {x} and $HOME")
+    assert "use {x} and $HOME" in study.run("%trex show n1").text
+
+
+def test_loading_twice_and_reloading_are_harmless(study: Kernel) -> None:
+    assert study.run("%load_ext trex_nb\n%reload_ext trex_nb").status == "ok"
+    assert refusal(study.run("%trex status x"))
+    assert study.run("%trex start tiny-intent --name loading-twice-and-reloading-are-harmless").status == "ok"
+
+
+@pytest.mark.parametrize(
+    ("typed", "offered"),
+    [
+        ("%trex pr", ["prune"]),
+        ("%trex re", ["redirect", "report", "resume"]),
+        ("x = %trex sh", ["show"]),
+        ("1 + 1\n%trex pa", ["pause"]),
+        ("%trex plan --", ["--help", "--under"]),
+        ("%trex plan n", []),
+        ("%trex approve n", ["n0", "n1", "n2", "n3"]),
+        ("%trex approve n1 n3", ["n3"]),
+        ("%%trex redirect n2", ["n2"]),
+        ("%trex help pl", ["plan"]),
+        ("%trex start tiny", ["tiny-intent"]),
+        ("%trex status ", ["--help", "-h"]),
+    ],
+)
+def test_tab_completes(study: Kernel, typed: str, offered: list[str]) -> None:
+    found = study.complete(typed)
+    assert sorted(found) == offered or (not offered and not any(f.startswith("n1") for f in found))
+
+
+def test_two_notebooks_steer_one_study(study: Kernel, tmp_path_factory: pytest.TempPathFactory) -> None:
+    folder = Path(study.value("__import__('os').getcwd()"))
+    with kernel_in(folder) as other:
+        other.run("%load_ext trex_nb")
+        assert "n3" in other.run("%trex start two-notebooks-steer-one-study").text
+        assert other.run("%trex approve n1").texts[0].startswith("Approved n1")
+        assert study.run("%trex approve n1").texts == ["n1 already approved."]
+        study.run("%trex prune n2")
+        assert study.run("%trex redirect n3 rank 32").texts[0].startswith("Redirected n3")
+        assert refusal(other.run("%trex approve n2"))[0].endswith("n2 was already pruned by human.")
+        assert "n4" in other.run("%trex status\n%trex tree").text

@@ -1,0 +1,96 @@
+from __future__ import annotations
+
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from trex_nb.core import events as ev
+from trex_nb.core.ids import node_id
+from trex_nb.core.node import CurvePoint, Status
+from trex_nb.core.result import Score
+from trex_nb.report import words
+from trex_nb.search.tree import Tree
+from trex_nb.testing import trees
+
+
+def score(value: float, stderr: float) -> Score:
+    return Score(metric="accuracy", split="search", value=value, n=100, stderr=stderr)
+
+
+def test_every_status_has_a_glyph_of_its_own() -> None:
+    assert set(words.GLYPHS) == set(Status)
+    assert len(set(words.GLYPHS.values())) == len(Status)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"), [(0, "0.0 s"), (12.4, "12 s"), (99.6, "1.7 min"), (3599, "60.0 min"), (7500, "2 h 05 min")]
+)
+def test_durations_are_rounded_for_a_person(seconds: float, said: str) -> None:
+    assert words.duration(seconds) == said
+
+
+def test_moments_are_utc() -> None:
+    assert words.moment(0) == "1970-01-01 00:00 UTC"
+
+
+def test_a_difference_within_two_standard_errors_cannot_be_told() -> None:
+    by = words.difference(score(0.53, 0.02), score(0.50, 0.02))
+    assert by.stderr == pytest.approx(math.sqrt(2) * 0.02)
+    assert not by.is_beyond_noise
+    assert "cannot tell" in by.verdict
+
+
+def test_equal_scores_without_error_are_no_gain() -> None:
+    assert not words.difference(score(0.5, 0), score(0.5, 0)).is_beyond_noise
+
+
+def test_gain_is_against_the_nearest_scored_ancestor() -> None:
+    tree = trees.tree_of_scores([(1, 0, None), (2, 1, 0.5)])
+    assert words.gain_words(tree, tree.nodes[node_id(2)]) == "+0.400 vs n0"
+
+
+def test_control_and_direction_characters_are_taken_out() -> None:
+    assert words.clean("a\x1b[31m\u202eb\u200b\tc\n") == "a[31mb\tc\n"
+
+
+def test_a_long_text_is_cut_with_a_note() -> None:
+    assert words.cut("x" * 100_000, 10) == "xxxxxxxxxx … (cut: 100,000 characters in all)"
+
+
+@given(st.text(max_size=600), st.integers(10, 100))
+def test_one_line_is_one_line_and_short(text: str, limit: int) -> None:
+    line = words.one_line(text, limit)
+    assert len(line) <= limit
+    assert line.splitlines() in ([], [line])
+
+
+@given(st.lists(st.floats(), max_size=200))
+def test_a_curve_is_thinned_to_finite_points_and_keeps_its_ends(values: list[float]) -> None:
+    thin = words.losses([CurvePoint(i, 200, v, None) for i, v in enumerate(values)])
+    finite = [v for v in values if math.isfinite(v)]
+    assert len(thin) <= 40
+    assert thin[:1] == tuple(finite[:1])
+    assert thin[-1:] == tuple(finite[-1:])
+
+
+def test_a_sparkline_goes_from_high_to_low() -> None:
+    assert words.sparkline([3, 2, 1]) == "█▅▁"
+    assert words.sparkline([1, 1]) == "▄▄"
+    assert words.sparkline([]) == ""
+
+
+def test_the_state_says_what_runs_and_what_waits_for_the_person(tree: Tree) -> None:
+    assert words.state_words(tree) == "running n5; n6 awaits your decision"
+
+
+def test_a_pruned_branch_waits_for_nobody() -> None:
+    tree = trees.tree_of(trees.proposed(1), trees.proposed(2, 1), ev.NodePruned(node=node_id(1)))
+    assert "n2" not in words.state_words(tree)
+    assert words.node_words(tree, tree.nodes[node_id(2)]) == "? proposed (branch pruned)"
+
+
+def test_a_study_that_thinks_is_not_idle() -> None:
+    request = ev.ProposalRequested(request=1, parent=node_id(0), n=3)
+    assert "the Researcher is writing 3 proposals" in words.state_words(trees.tree_of(request))

@@ -1,0 +1,78 @@
+"""Nothing is spent beyond what the person allowed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from tests.scenarios.house import House, statuses
+from trex_nb.core.task import Budget
+from trex_nb.errors import CommandError
+
+Build = Callable[..., House]
+
+
+def test_a_budget_of_rounds_ends_auto(build: Build) -> None:
+    house = build(budget=Budget(rounds=3))
+    study = house.open()
+    study.auto(rounds=99, jobs=2)
+    study.wait(30)
+    assert study.tree.auto_stopped == "round 3 is done"
+    assert len(house.launcher.submitted) == 3
+    with pytest.raises(CommandError, match="The budget is spent: 3 of 3 rounds"):
+        study.auto()
+
+
+def test_a_budget_of_minutes_ends_auto(build: Build) -> None:
+    """Every job takes half a minute, one at a time: the third is the last that starts below 1.2 minutes."""
+    house = build(budget=Budget(minutes=1.2))
+    study = house.open()
+    study.auto(jobs=1)
+    study.wait(30)
+    assert study.tree.auto_stopped == "the budget of compute minutes is spent"
+    assert len(house.launcher.submitted) == 3
+
+
+def test_more_budget_lets_auto_go_on(build: Build) -> None:
+    house = build(budget=Budget(rounds=1))
+    study = house.open()
+    study.auto()
+    study.wait(30)
+    study.budget(rounds=2)
+    study.auto()
+    study.wait(30)
+    assert study.tree.rounds == 2
+
+
+def test_approving_beyond_the_budget_is_refused(build: Build) -> None:
+    study = build(budget=Budget(rounds=2)).open()
+    study.plan(2)
+    study.approve("n1", "n2")
+    with pytest.raises(CommandError, match="The budget is spent: 2 of 2 rounds"):
+        study.plan(1)
+
+
+def test_running_with_no_minutes_left_says_so(build: Build) -> None:
+    house = build(budget=Budget(minutes=0.4))
+    study = house.open()
+    study.plan(2)
+    study.approve("n1", "n2")
+    study.run(jobs=1)
+    study.wait(30)
+    assert statuses(study.tree)["n2"] == "approved"
+    with pytest.raises(CommandError, match="0.5 of 0.4 compute minutes"):
+        study.run()
+
+
+def test_an_endless_budget_is_not_a_number(build: Build) -> None:
+    with pytest.raises(CommandError, match="finite"):
+        build().open().budget(minutes=float("inf"))
+
+
+def test_the_hours_of_auto_are_up(build: Build) -> None:
+    study = build().open()
+    study.auto(hours=1e-9)
+    study.wait(30)
+    assert study.tree.auto_stopped == "the time is up"
+    assert study.tree.rounds == 0

@@ -1,0 +1,71 @@
+"""The memory context of a proposal, as text (TREX section 3.4): the path to the root, the siblings, the key nodes, the
+insights and the person's notes. `%trex why n4` shows the very text.
+
+A key node is one whose score lies far from its nearest scored ancestor's (two standard errors, ours), for better or
+worse, or one that failed. The text has a budget of characters: the oldest key nodes go first, then the end is cut.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from trex_nb.core.events import ProposalRequested
+from trex_nb.core.node import Node
+from trex_nb.core.protocols import TreeView
+
+LIMIT = 12_000
+
+
+def memory_context(tree: TreeView, request: ProposalRequested) -> str:
+    """What a Researcher is told before it proposes children of `request.parent`."""
+    parent = tree.nodes[request.parent]
+    seen = {*(n.id for n in tree.path(parent.id)), *parent.children}
+    key = [n for n in tree.nodes.values() if n.id not in seen and _is_key(tree, n)]
+    text = _text(tree, request, key)
+    while len(text) > LIMIT and key:
+        key = key[1 + len(key) // 4 :]
+        text = _text(tree, request, key)
+    return text if len(text) <= LIMIT else text[:LIMIT] + "\n… (cut)"
+
+
+def _text(tree: TreeView, request: ProposalRequested, key: Sequence[Node]) -> str:
+    parent = tree.nodes[request.parent]
+    parts = [
+        f"Directions of the person: {request.directions}" if request.directions else "",
+        f"Goal: {tree.task.goal}",
+        f"Metric: {tree.task.metric} on {tree.data.search} search items; {tree.data.train} training rows.",
+        _section("Path from the baseline", [_line(n) for n in tree.path(parent.id)]),
+        _section("Children it already has", [_line(tree.nodes[c]) for c in parent.children]),
+        _section("Key nodes elsewhere", [_line(n) for n in reversed(key)]),
+        _section("Insights", [i.text for i in tree.insights]),
+        _section("What the person said", [line for n in tree.nodes.values() for line in _said(n)]),
+    ]
+    return "\n".join(p for p in parts if p)
+
+
+def _said(node: Node) -> list[str]:
+    """Notes, and decisions with the reason the person gave."""
+    decided = [f"{d.what}: {d.why}" for d in node.decisions if d.actor == "human" and d.why and node.parent]
+    return [f"{node.id}: {line}" for line in (*decided, *node.notes)]
+
+
+def _section(title: str, lines: list[str]) -> str:
+    return "\n".join([f"{title}:", *(f"- {line}" for line in lines)]) if lines else ""
+
+
+def _line(node: Node) -> str:
+    outcome = str(node.score or node.failure or node.status)
+    changed = "; ".join(str(c) for c in node.plan.changes)
+    findings = " ".join(f.message for f in node.findings)
+    return " | ".join(p for p in (node.id, node.plan.title, outcome, changed, findings) if p)
+
+
+def _is_key(tree: TreeView, node: Node) -> bool:
+    if node.failure:
+        return True
+    above = next((n for n in reversed(tree.path(node.id)[:-1]) if n.score), None)
+    if not node.score or not above or not above.score:
+        return False
+    error = math.hypot(node.score.stderr, above.score.stderr)
+    return abs(node.score.value - above.score.value) > 2 * error

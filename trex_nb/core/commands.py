@@ -1,0 +1,111 @@
+"""Commands: everything a person can ask of a study, in the imperative. A click, a magic and a Python method all send
+the same command; `trex_nb.study.handle` turns it into events or refuses it with a two-line error.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, TypeAdapter
+
+from trex_nb.core.base import Frozen
+from trex_nb.core.ids import NodeId
+
+
+class Propose(Frozen):
+    """See to it that `n` proposals wait for a decision; new ones go under `under` (the best node when None)."""
+
+    do: Literal["propose"] = "propose"
+    n: int = Field(3, ge=1, le=50)
+    under: NodeId | None = None
+
+
+class Approve(Frozen):
+    """Let nodes run."""
+
+    do: Literal["approve"] = "approve"
+    nodes: tuple[NodeId, ...] = Field(min_length=1)
+
+
+class Prune(Frozen):
+    """Take nodes and all below them out of the search; a running job is stopped."""
+
+    do: Literal["prune"] = "prune"
+    nodes: tuple[NodeId, ...] = Field(min_length=1)
+    why: str = Field("", max_length=10_000)
+
+
+class Redirect(Frozen):
+    """Ask for a child of `node` that follows `text`; a node that waits for a decision is set aside."""
+
+    do: Literal["redirect"] = "redirect"
+    node: NodeId
+    text: str = Field(min_length=1, max_length=100_000)
+
+
+class Edit(Frozen):
+    """Change fields of the plan of a node that has not run: `{"r": 32, "learning_rate": 0.003}`."""
+
+    do: Literal["edit"] = "edit"
+    node: NodeId
+    fields: dict[str, Any] = Field(min_length=1)
+
+
+class Note(Frozen):
+    """Write something down about a node."""
+
+    do: Literal["note"] = "note"
+    node: NodeId
+    text: str = Field(min_length=1, max_length=100_000)
+
+
+class Run(Frozen):
+    """Run what is approved, `jobs` at a time, until paused."""
+
+    do: Literal["run"] = "run"
+    jobs: int | None = Field(None, ge=1, le=1024)
+
+
+class Auto(Frozen):
+    """Propose, approve and run without asking until the study has `rounds` rounds in all or `hours` have passed."""
+
+    do: Literal["auto"] = "auto"
+    rounds: int | None = Field(None, ge=1)
+    hours: float | None = Field(None, gt=0)
+    jobs: int | None = Field(None, ge=1, le=1024)
+
+
+class Pause(Frozen):
+    """Start nothing new and take back the wheel; running jobs go on."""
+
+    do: Literal["pause"] = "pause"
+
+
+class Resume(Frozen):
+    """Go on as before the pause."""
+
+    do: Literal["resume"] = "resume"
+
+
+class Stop(Frozen):
+    """Stop the jobs of `nodes` (of all running nodes when empty) and, when empty, pause too."""
+
+    do: Literal["stop"] = "stop"
+    nodes: tuple[NodeId, ...] = ()
+
+
+class SetBudget(Frozen):
+    """Change what the study may spend in all; None leaves a limit as it is."""
+
+    do: Literal["set_budget"] = "set_budget"
+    rounds: int | None = Field(None, ge=1)
+    minutes: float | None = Field(None, gt=0)
+    samples: int | None = Field(None, ge=1)
+
+
+Command = Annotated[
+    Propose | Approve | Prune | Redirect | Edit | Note | Run | Auto | Pause | Resume | Stop | SetBudget,
+    Field(discriminator="do"),
+]
+
+command_adapter: TypeAdapter[Command] = TypeAdapter(Command)

@@ -1,0 +1,314 @@
+"""Events: everything that ever happened in a study, in the past tense. The log of them *is* the study.
+
+Only facts are stored; visits, value, best and layout are derived by replay (`trex_nb.search.tree`). An event has no
+id, time or number of its own: the store stamps it, so events stay comparable in tests.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, TypeAdapter
+
+from trex_nb.core.base import Frozen
+from trex_nb.core.ids import NodeId, RunId
+from trex_nb.core.plan import Plan
+from trex_nb.core.result import Checkpoint, Cost, Evaluation, Failure, Finding, Insight
+from trex_nb.core.task import Budget, DataFiles, Task
+
+Actor = Literal["human", "researcher", "executor", "system"]
+
+
+class DataFacts(Frozen):
+    """What is known of the prepared data: content hash, rows per split, the slices of the train split with their
+    counts (largest first, at most 200), text lengths in characters (`mean_chars` of prompt and answer together), and
+    warnings for the person. `closed_answers` says whether answers are labels from a small set."""
+
+    hash: str
+    train: int
+    search: int
+    test: int
+    slices: tuple[tuple[str, int], ...]
+    closed_answers: bool
+    longest_prompt: int
+    longest_answer: int
+    mean_chars: float
+    warnings: tuple[str, ...] = ()
+
+
+class BaseFacts(Frozen):
+    """What is known of the base model: what `from_pretrained` is given, the content hash of its files (of the hub id
+    and revision where it is not on disk), and the number of parameters."""
+
+    model: str
+    hash: str
+    parameters: int = Field(ge=1)
+
+
+class StudyCreated(Frozen):
+    """The first event. `study` is the study's name (a task may have several studies); `origin` is where the rows came
+    from: the name of an embedded task, or data files (absolute paths or hub ids)."""
+
+    kind: Literal["study_created"] = "study_created"
+    study: str
+    task: Task
+    origin: str | DataFiles
+    data: DataFacts
+    base: BaseFacts
+    root: Plan
+
+
+class ProposalRequested(Frozen):
+    """`n` proposals are wanted under `parent`; `directions` are the person's words to follow, `of` the node they
+    were said about."""
+
+    kind: Literal["proposal_requested"] = "proposal_requested"
+    request: int
+    parent: NodeId
+    n: int = Field(ge=1)
+    directions: str | None = None
+    of: NodeId | None = None
+
+
+class ProposalMade(Frozen):
+    """A Researcher answered a request. `context` is the very text it saw."""
+
+    kind: Literal["proposal_made"] = "proposal_made"
+    request: int
+    nodes: tuple[NodeId, ...]
+    rationale: str
+    context: str
+    remarks: tuple[str, ...] = ()
+
+
+class ProposalFailed(Frozen):
+    """A Researcher could not answer a request; `reason` is for the person."""
+
+    kind: Literal["proposal_failed"] = "proposal_failed"
+    request: int
+    reason: str
+
+
+class NodeProposed(Frozen):
+    """A new vertex of the tree, waiting for a decision."""
+
+    kind: Literal["node_proposed"] = "node_proposed"
+    node: NodeId
+    parent: NodeId
+    plan: Plan
+    request: int
+
+
+class NodeApproved(Frozen):
+    """The node may run."""
+
+    kind: Literal["node_approved"] = "node_approved"
+    node: NodeId
+
+
+class NodePruned(Frozen):
+    """The node and all below it are out of the search."""
+
+    kind: Literal["node_pruned"] = "node_pruned"
+    node: NodeId
+    why: str = ""
+
+
+class NodeRedirected(Frozen):
+    """The person said what to do instead; `request` asks for the child that follows the words."""
+
+    kind: Literal["node_redirected"] = "node_redirected"
+    node: NodeId
+    text: str
+    request: int
+
+
+class NodeEdited(Frozen):
+    """The person changed the plan of a node that had not run."""
+
+    kind: Literal["node_edited"] = "node_edited"
+    node: NodeId
+    plan: Plan
+
+
+class NodeNoted(Frozen):
+    """The person wrote something down about a node; Researchers read it."""
+
+    kind: Literal["node_noted"] = "node_noted"
+    node: NodeId
+    text: str
+
+
+class JobSubmitted(Frozen):
+    """A run was handed to the launcher. `attempt` counts from 1; `key` is the run's content hash; `folder` is relative
+    to the study's folder."""
+
+    kind: Literal["job_submitted"] = "job_submitted"
+    run: RunId
+    attempt: int
+    key: str
+    folder: str
+
+
+class JobStarted(Frozen):
+    """The run's kernel is up."""
+
+    kind: Literal["job_started"] = "job_started"
+    run: RunId
+    pid: int
+    line: int
+
+
+class JobProgressed(Frozen):
+    """A point of the run's training curve, thinned."""
+
+    kind: Literal["job_progressed"] = "job_progressed"
+    run: RunId
+    step: int
+    total: int
+    loss: float | None = None
+    eval_loss: float | None = None
+    line: int
+
+
+class JobFinished(Frozen):
+    """The run trained to its end; it is not scored yet."""
+
+    kind: Literal["job_finished"] = "job_finished"
+    run: RunId
+    checkpoint: Checkpoint
+    cost: Cost
+    line: int
+
+
+class RunReused(Frozen):
+    """An identical run had finished before: its checkpoint and evaluation serve for this one, at no cost."""
+
+    kind: Literal["run_reused"] = "run_reused"
+    run: RunId
+    source: RunId
+
+
+class RunEvaluated(Frozen):
+    """The evaluator scored the run's checkpoint on the search split."""
+
+    kind: Literal["run_evaluated"] = "run_evaluated"
+    run: RunId
+    evaluation: Evaluation
+
+
+class RunFailed(Frozen):
+    """The run ended without a result, and will not be tried again."""
+
+    kind: Literal["run_failed"] = "run_failed"
+    run: RunId
+    failure: Failure
+    cost: Cost = Cost()
+
+
+class NodeDiagnosed(Frozen):
+    """A Researcher looked at a finished node."""
+
+    kind: Literal["node_diagnosed"] = "node_diagnosed"
+    node: NodeId
+    findings: tuple[Finding, ...]
+
+
+class InsightRecorded(Frozen):
+    """A lesson was distilled."""
+
+    kind: Literal["insight_recorded"] = "insight_recorded"
+    insight: Insight
+
+
+class JobsAllowed(Frozen):
+    """The person lets approved nodes run, at most `jobs` at a time."""
+
+    kind: Literal["jobs_allowed"] = "jobs_allowed"
+    jobs: int = Field(ge=1)
+
+
+class StopRequested(Frozen):
+    """The person wants the node's running jobs to end now."""
+
+    kind: Literal["stop_requested"] = "stop_requested"
+    node: NodeId
+
+
+class StudyPaused(Frozen):
+    """No new job starts and the wheel is back with the person; running jobs go on."""
+
+    kind: Literal["study_paused"] = "study_paused"
+    why: str = ""
+
+
+class StudyResumed(Frozen):
+    """The study goes on as before the pause."""
+
+    kind: Literal["study_resumed"] = "study_resumed"
+
+
+class BudgetChanged(Frozen):
+    """The person gave the study a new budget."""
+
+    kind: Literal["budget_changed"] = "budget_changed"
+    budget: Budget
+
+
+class AutoStarted(Frozen):
+    """The system may propose and approve by itself until the study has `rounds` rounds, or `until` (seconds since
+    the epoch)."""
+
+    kind: Literal["auto_started"] = "auto_started"
+    rounds: int = Field(ge=1)
+    jobs: int = Field(ge=1)
+    until: float | None = None
+
+
+class AutoStopped(Frozen):
+    """The wheel is back with the person."""
+
+    kind: Literal["auto_stopped"] = "auto_stopped"
+    why: str
+
+
+Event = Annotated[
+    StudyCreated
+    | ProposalRequested
+    | ProposalMade
+    | ProposalFailed
+    | NodeProposed
+    | NodeApproved
+    | NodePruned
+    | NodeRedirected
+    | NodeEdited
+    | NodeNoted
+    | JobSubmitted
+    | JobStarted
+    | JobProgressed
+    | JobFinished
+    | RunReused
+    | RunEvaluated
+    | RunFailed
+    | NodeDiagnosed
+    | InsightRecorded
+    | JobsAllowed
+    | StopRequested
+    | StudyPaused
+    | StudyResumed
+    | BudgetChanged
+    | AutoStarted
+    | AutoStopped,
+    Field(discriminator="kind"),
+]
+
+event_adapter: TypeAdapter[Event] = TypeAdapter(Event)
+
+
+class Stamped(Frozen):
+    """An event as it stands in the log: `seq` counts from 1 without gaps, `time` is seconds since the epoch."""
+
+    seq: int
+    time: float
+    actor: Actor
+    event: Event

@@ -1,0 +1,167 @@
+"""The six seams of trex_nb, each a Protocol of at most four methods. Every seam has a fake and a contract test in
+`trex_nb.testing`, so a third party's implementation can be held to the same words.
+
+Methods that may take long are coroutines; they run on the Study's own event loop and may be cancelled.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from trex_nb.core.events import Actor, BaseFacts, DataFacts, Event, ProposalRequested, Stamped
+from trex_nb.core.ids import NodeId, RunId, StudyId
+from trex_nb.core.job import JobId, JobSpec, JobUpdate
+from trex_nb.core.node import Node, Nodes
+from trex_nb.core.plan import Proposal
+from trex_nb.core.result import Checkpoint, Evaluation, Failure, Finding, Insight
+from trex_nb.core.task import Budget, Split, Task
+
+
+class TreeView(Protocol):
+    """What agents and policies see of a study. It has no test scores: there is no field they could stand in."""
+
+    @property
+    def task(self) -> Task: ...
+    @property
+    def data(self) -> DataFacts: ...
+    @property
+    def base(self) -> BaseFacts: ...
+    @property
+    def budget(self) -> Budget: ...
+    @property
+    def nodes(self) -> Nodes: ...
+    @property
+    def insights(self) -> tuple[Insight, ...]: ...
+    @property
+    def best(self) -> Node | None:
+        """The node with the highest search score among full runs that nobody pruned."""
+        ...
+
+    def path(self, node: NodeId) -> tuple[Node, ...]:
+        """The nodes from the root to `node`, both included."""
+        ...
+
+    def is_pruned(self, node: NodeId) -> bool:
+        """Whether `node` or any node above it was pruned."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Reflection:
+    """What a Researcher makes of a finished node."""
+
+    findings: tuple[Finding, ...] = ()
+    insights: tuple[Insight, ...] = ()
+
+
+class Researcher(Protocol):
+    """Proposes experiments and learns from them (TREX section 3.1)."""
+
+    async def propose(self, tree: TreeView, request: ProposalRequested) -> Proposal:
+        """Up to `request.n` plans under `request.parent` that are not in the tree yet, following
+        `request.directions` where the person gave any.
+
+        Raises `TrexError` when nothing can be proposed.
+        """
+        ...
+
+    async def reflect(self, tree: TreeView, node: NodeId) -> Reflection:
+        """Diagnose a finished node and distil lessons."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Assignment:
+    """One run for an Executor to prepare. `folder` is the run's own folder, `train_file` the prepared train split,
+    `base_model` what the person named; `samples` is the most training rows, `timeout` is in seconds."""
+
+    task: Task
+    node: Node
+    run: RunId
+    folder: Path
+    train_file: Path
+    base_model: str
+    samples: int
+    threads: int
+    timeout: float
+
+
+class Executor(Protocol):
+    """Turns a plan into something a Launcher can start (TREX section 3.2)."""
+
+    async def prepare(self, assignment: Assignment) -> JobSpec:
+        """Write the run's `experiment.ipynb` into its folder; say how to start it."""
+        ...
+
+    async def repair(self, assignment: Assignment, failure: Failure) -> JobSpec | None:
+        """A new attempt after `failure`, prepared in `assignment.folder` (a fresh one), or None to give up."""
+        ...
+
+
+class Job(Protocol):
+    """The handle of a started job."""
+
+    @property
+    def id(self) -> JobId: ...
+
+    def updates(self, after: int = 0) -> AsyncIterator[JobUpdate]:
+        """Updates with a line beyond `after`, in order; ends after Finished or Failed. A job whose process died
+        without a last word ends with Failed (kind `lost`, retryable)."""
+        ...
+
+    async def cancel(self) -> None:
+        """Stop the job and all its processes; it then ends with Failed (kind `stopped`). Does nothing to an ended
+        job."""
+        ...
+
+
+class Launcher(Protocol):
+    """Starts jobs that outlive whoever started them."""
+
+    async def submit(self, spec: JobSpec) -> Job:
+        """Start the job, once: a second submit of the same spec returns the first one's handle.
+
+        Raises `LaunchError` when it cannot be started.
+        """
+        ...
+
+    async def attach(self, job: JobId) -> Job | None:
+        """The handle of a job started earlier, by whomever; None if it never was."""
+        ...
+
+
+class Evaluator(Protocol):
+    """Scores a checkpoint, behind the wall: it alone can read the references."""
+
+    async def evaluate(self, task: Task, checkpoint: Checkpoint, split: Split) -> Evaluation:
+        """Raises `EvaluationError` when the checkpoint cannot be loaded or scored."""
+        ...
+
+
+class Store(Protocol):
+    """An append-only log of events by study."""
+
+    def append(
+        self, study: StudyId, events: Sequence[Event], *, actor: Actor, time: float, expected_seq: int
+    ) -> tuple[Stamped, ...]:
+        """All of `events` or none. `expected_seq` is the last sequence number the caller has seen.
+
+        Raises `StaleError` when somebody else appended since, `StoreError` when the log cannot be written.
+        """
+        ...
+
+    def read(self, study: StudyId, *, after: int = 0) -> Iterator[Stamped]:
+        """Events with a sequence number beyond `after`, in order; none for an unknown study."""
+        ...
+
+
+class SearchPolicy(Protocol):
+    """Decides which nodes get a child next."""
+
+    def select(self, tree: TreeView, k: int) -> Sequence[NodeId]:
+        """Up to `k` parents (a node may come twice); never a pruned or unfinished one. Pure: no memory, no clock; equal
+        trees give equal answers."""
+        ...

@@ -1,0 +1,100 @@
+"""A Task: what is to be learnt, from what text, scored how, within what budget.
+
+A task says nothing about *how* to train; that is a Plan's business. Where its rows come from is kept apart: a YAML
+file names data files (`TaskFile`), a benchmark module brings a loader (`EmbeddedTask`). Both end as `Splits`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from pydantic import Field, field_validator
+
+from trex_nb.core.base import Frozen
+from trex_nb.core.ids import is_study_name
+
+MetricName = Literal["accuracy", "exact_match", "macro_f1", "rouge1", "rougeL"]
+Split = Literal["train", "search", "test"]
+Row = Mapping[str, str]
+
+
+class Budget(Frozen):
+    """What a study may spend. `rounds`: nodes run beside the root; `minutes`: compute of all jobs added up (one
+    job for one minute is one minute); `samples`: training rows per run (TREX caps a round at 50,000).
+    """
+
+    rounds: int = Field(8, ge=1, le=100_000)
+    minutes: float = Field(60.0, gt=0)
+    samples: int = Field(50_000, ge=1)
+
+
+class Task(Frozen):
+    """One fine-tuning goal.
+
+    `prompt` and `answer` are templates over a row's columns (`"Package: {name}"`); `slice` names the column whose
+    values are reported separately (the answer itself when None and it has few values); `max_new_tokens` is
+    derived from the longest training answer when None.
+    """
+
+    name: str
+    goal: str = Field(min_length=1, max_length=4000)
+    base_model: str = "tiny"
+    prompt: str = Field(min_length=1)
+    answer: str = Field(min_length=1)
+    metric: MetricName = "accuracy"
+    slice: str | None = None
+    max_new_tokens: int | None = Field(None, ge=1, le=4096)
+    licence: str | None = None
+    budget: Budget = Budget()
+    seed: int = Field(0, ge=0)
+
+    @field_validator("name")
+    @classmethod
+    def _a_folder_name(cls, value: str) -> str:
+        if not is_study_name(value):
+            raise ValueError("use lower-case letters, digits, '.', '-' and '_', at most 64")
+        return value
+
+
+class DataFiles(Frozen):
+    """Where rows are: a path (.jsonl .csv .parquet) or a hub id `owner/name[:config]`. Splits that are None are
+    split off `train`."""
+
+    train: str
+    search: str | None = None
+    test: str | None = None
+
+
+class TaskFile(Task):
+    """A task as a person writes it in YAML, with its data."""
+
+    data: DataFiles
+
+
+@dataclass(frozen=True, slots=True)
+class Splits:
+    """Rows by split. `search` chooses between experiments; `test` stays sealed until the end."""
+
+    train: tuple[Row, ...]
+    search: tuple[Row, ...]
+    test: tuple[Row, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class EmbeddedTask:
+    """A task that brings its own rows (FT-Bench, the embedded tasks): found through the entry-point group
+    `trex_nb.tasks`. `load` may read files or a hub; it is called once, when a study starts."""
+
+    task: Task
+    load: Callable[[], Splits]
+
+
+class Example(Frozen):
+    """One prepared row: what a model is asked and what it should say. `id` is unique within a split."""
+
+    id: str
+    prompt: str
+    answer: str
+    slice: str

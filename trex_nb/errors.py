@@ -1,0 +1,62 @@
+"""The exception tree of trex_nb: every error a person can cause or meet, in two lines.
+
+    TrexError            what happened, what to try
+    ├── TaskError        the task file or its data cannot be used
+    ├── CommandError     a command names something that is not there, or comes too late
+    ├── StoreError       the event log cannot be read or written
+    │   └── StaleError   somebody else appended first; read again and decide again
+    ├── LaunchError      a job could not be started
+    ├── EvaluationError  a checkpoint could not be scored
+    └── MissingExtraError  an optional dependency is not installed
+
+The failure of an *experiment* is not an exception: it is a `core.result.Failure`, a value kept in the tree.
+"""
+
+from __future__ import annotations
+
+
+class TrexError(Exception):
+    """Base of all. `what` says what happened, `hint` what to try; both are one line of plain text."""
+
+    def __init__(self, what: str, hint: str) -> None:
+        super().__init__(what, hint)
+        self.what = what
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return f"{self.what}\nTry: {self.hint}"
+
+    def _render_traceback_(self) -> list[str]:
+        """IPython shows these lines in place of a stack trace; `%trex debug` has the trace."""
+        return [f"{type(self).__name__}: {self.what}", f"Try: {self.hint}"]
+
+
+class TaskError(TrexError):
+    """The task file or its data cannot be used; nothing was created."""
+
+
+class CommandError(TrexError):
+    """A command names something that is not there, or comes too late; nothing was changed."""
+
+
+class StoreError(TrexError):
+    """The event log cannot be read or written."""
+
+
+class StaleError(StoreError):
+    """Another writer appended first: read the new events and decide again."""
+
+
+class LaunchError(TrexError):
+    """A job could not be started."""
+
+
+class EvaluationError(TrexError):
+    """A checkpoint could not be scored."""
+
+
+class MissingExtraError(TrexError):
+    """An optional dependency is not installed."""
+
+    def __init__(self, module: str, extra: str) -> None:
+        super().__init__(f"{module} is not installed here.", f'pip install "trex-nb[{extra}]"')

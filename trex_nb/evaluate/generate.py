@@ -1,0 +1,163 @@
+"""Greedy answers to prompts: the base model is loaded once, checkpoints are attached to it one after another.
+
+Greedy, so that a checkpoint has one score. Prompts are sorted by length and batched under a budget of tokens, padded
+on the left; the batch a prompt is in does not change its answer (beyond what rounding does to near ties). The
+tokenizer is always the base model's, weights are read from safetensors alone, and a full model must have the base's
+shape: a checkpoint is data written by a job, and is not believed more than that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from peft import PeftModel
+from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig
+from transformers.utils import logging
+
+from trex_nb.errors import EvaluationError
+
+TOKENS_A_BATCH = {"cpu": 8192, "cuda": 131_072}
+MARKER = "\u241f"  # a character that no template and no special token contains
+
+CheckpointKind = Literal["base", "adapter", "model"]
+
+
+class Models:
+    """The loaded base model and its tokenizer; `answers` asks it, or a checkpoint of it."""
+
+    def __init__(self, base_model: str) -> None:
+        logging.disable_progress_bar()
+        self.name = base_model
+        self.device = "cuda" if torch.cuda.is_available() else "cpu"
+        self.tokenizer: Any = AutoTokenizer.from_pretrained(base_model, padding_side="left")
+        self._base = self._load(base_model)
+        self._stops = stop_tokens(self.tokenizer, self._base.generation_config)
+        # The hub's defaults (temperature, top_p, …) are for chatting.
+        self._base.generation_config = GenerationConfig()
+        if self.tokenizer.pad_token is None:
+            self.tokenizer.pad_token = self.tokenizer.eos_token
+
+    def answers(
+        self,
+        kind: CheckpointKind,
+        path: Path | None,
+        prompts: Sequence[str],
+        max_new_tokens: int,
+        *,
+        tokens_a_batch: int | None = None,
+    ) -> list[str]:
+        """The checkpoint's answer to each prompt, at most `max_new_tokens` tokens long.
+
+        Raises `EvaluationError` when the checkpoint is not one of this base model.
+        """
+        ids = prompt_tokens(self.tokenizer, prompts)
+        budget = tokens_a_batch or TOKENS_A_BATCH[self.device]
+        said = [""] * len(prompts)
+        with torch.inference_mode(), self._checkpoint(kind, path) as model:
+            for batch in batches([len(row) for row in ids], max_new_tokens, budget):
+                made = self._generate(model, [ids[i] for i in batch], max_new_tokens)
+                for place, answer in zip(batch, made, strict=True):
+                    said[place] = answer
+        return said
+
+    def token_count(self, texts: Sequence[str]) -> int:
+        """Tokens of the longest text."""
+        return max((len(row) for row in self.tokenizer(list(texts), add_special_tokens=False)["input_ids"]), default=1)
+
+    def _load(self, name: str, *, use_safetensors: bool | None = None) -> Any:
+        half = self.device == "cuda" and torch.cuda.is_bf16_supported()
+        dtype = torch.bfloat16 if half else torch.float32
+        model = AutoModelForCausalLM.from_pretrained(name, dtype=dtype, use_safetensors=use_safetensors)
+        return model.to(self.device).eval()
+
+    @contextmanager
+    def _checkpoint(self, kind: CheckpointKind, path: Path | None) -> Iterator[Any]:
+        if kind == "base" or path is None:
+            yield self._base
+        elif kind == "model":
+            yield self._full_model(path)
+        else:
+            if not (path / "adapter_model.safetensors").is_file():
+                raise EvaluationError(f"There is no adapter in {path}.", "run the experiment again.")
+            adapted = PeftModel.from_pretrained(self._base, path).eval()
+            try:
+                yield adapted
+            finally:
+                adapted.unload()
+
+    def _full_model(self, path: Path) -> Any:
+        if not (path / "config.json").is_file():
+            raise EvaluationError(f"There is no model in {path}.", "run the experiment again.")
+        model = self._load(str(path), use_safetensors=True)
+        if _shape(model) != _shape(self._base):
+            what = f"The model in {path} is not a fine-tuned {self.name}."
+            raise EvaluationError(what, "run the experiment again.")
+        model.generation_config = GenerationConfig()
+        return model
+
+    def _generate(self, model: Any, rows: list[list[int]], max_new_tokens: int) -> list[str]:
+        padded = self.tokenizer.pad({"input_ids": rows}, padding=True, return_tensors="pt").to(self.device)
+        config = GenerationConfig(
+            do_sample=False,
+            max_new_tokens=max_new_tokens,
+            eos_token_id=self._stops,
+            pad_token_id=self.tokenizer.pad_token_id,
+        )
+        made = model.generate(**padded, generation_config=config)[:, padded["input_ids"].shape[1] :].tolist()
+        return [self._decoded(row) for row in made]
+
+    def _decoded(self, row: list[int]) -> str:
+        end = next((i for i, token in enumerate(row) if token in self._stops), len(row))
+        return str(self.tokenizer.decode(row[:end], skip_special_tokens=True))
+
+
+def prompt_tokens(tokenizer: Any, prompts: Sequence[str]) -> list[list[int]]:
+    """Prompts as the model was trained to see them: in the chat template, told not to think aloud, or with a newline
+    after them where there is no template."""
+    if tokenizer.chat_template is None:
+        rows = tokenizer([f"{prompt}\n" for prompt in prompts])["input_ids"]
+    else:
+        asked = [
+            tokenizer.apply_chat_template(
+                [{"role": "user", "content": prompt}], tokenize=False, add_generation_prompt=True, enable_thinking=False
+            )
+            for prompt in prompts
+        ]
+        rows = tokenizer(asked, add_special_tokens=False)["input_ids"]
+    return [list(row) for row in rows]
+
+
+def batches(lengths: Sequence[int], max_new_tokens: int, budget: int) -> Iterator[list[int]]:
+    """Places of prompts, longest first, in batches of at most `budget` tokens with padding and answers (one prompt at
+    least)."""
+    batch: list[int] = []
+    widest = 0
+    for place in sorted(range(len(lengths)), key=lambda i: -lengths[i]):
+        widest = widest or lengths[place] + max_new_tokens
+        if batch and (len(batch) + 1) * widest > budget:
+            yield batch
+            batch, widest = [], lengths[place] + max_new_tokens
+        batch.append(place)
+    if batch:
+        yield batch
+
+
+def stop_tokens(tokenizer: Any, generation_config: Any) -> list[int]:
+    """Tokens that end an answer: the tokenizer's end, the model's ends, and the special token that the chat template
+    puts after an assistant's turn (base models often do not count that one as an end)."""
+    ends = generation_config.eos_token_id
+    stops = {tokenizer.eos_token_id, *(ends if isinstance(ends, list) else [ends])}
+    if tokenizer.chat_template is not None:
+        turn = [{"role": "user", "content": "?"}, {"role": "assistant", "content": MARKER}]
+        after = tokenizer.apply_chat_template(turn, tokenize=False).rpartition(MARKER)[2].lstrip()
+        first = tokenizer(after, add_special_tokens=False)["input_ids"][:1]
+        stops |= {token for token in first if token in tokenizer.added_tokens_decoder}
+    return sorted(stop for stop in stops if stop is not None)
+
+
+def _shape(model: Any) -> tuple[str, int]:
+    return model.config.model_type, model.num_parameters()

@@ -1,0 +1,111 @@
+"""From answers to an Evaluation: the score with its standard error, slices, bad cases and the malformed share.
+
+Pure but for `evaluator_hash`, which reads this package's own sources.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+
+from trex_nb.core.result import BadCase, Evaluation, Score, SliceScore
+from trex_nb.core.task import Example, MetricName, Split
+from trex_nb.evaluate.metrics import METRICS, macro_f1, normalised
+from trex_nb.evaluate.statistics import Floats, bootstrap_stderr, mean_stderr
+
+MOST_SLICES = 50
+MOST_BAD_CASES = 20
+LONGEST_TEXT = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """An item with the checkpoint's answer and its score."""
+
+    example: Example
+    got: str
+    score: float
+
+
+def answered(examples: Sequence[Example], answers: Sequence[str], metric: MetricName) -> list[Answered]:
+    """Every item with its answer, scored."""
+    item = METRICS[metric].item
+    return [Answered(e, got, item(e.answer, got)) for e, got in zip(examples, answers, strict=True)]
+
+
+def judge(
+    items: Sequence[Answered], metric: MetricName, split: Split, closed_answers: Sequence[str] | None, seconds: float
+) -> Evaluation:
+    """What `items` say of a checkpoint. Bad cases are shown of the search split alone: the test split stays sealed."""
+    value, stderr = _value(items, metric)
+    return Evaluation(
+        score=Score(metric=metric, split=split, value=value, n=len(items), stderr=stderr),
+        slices=_slices(items),
+        bad_cases=_bad_cases(items, METRICS[metric].right_from) if split == "search" else (),
+        malformed=None if closed_answers is None else _malformed(items, closed_answers),
+        evaluator=evaluator_hash(),
+        seconds=seconds,
+    )
+
+
+@cache
+def evaluator_hash() -> str:
+    """16 hex digits of sha256 over the sources of this package: equal hashes mean equal scoring."""
+    digest = hashlib.sha256()
+    for source in sorted(Path(__file__).parent.glob("*.py")):
+        digest.update(source.name.encode() + b"\0" + source.read_bytes() + b"\0")
+    return digest.hexdigest()[:16]
+
+
+def _value(items: Sequence[Answered], metric: MetricName) -> tuple[float, float]:
+    scores = np.array([item.score for item in items])
+    if not METRICS[metric].by_class:
+        return float(scores.mean()), mean_stderr(scores)
+    expected, got = [item.example.answer for item in items], [item.got for item in items]
+
+    def statistic(weights: Floats) -> Floats:
+        return macro_f1(expected, got, weights)
+
+    return float(macro_f1(expected, got)[0]), bootstrap_stderr(statistic, len(items))
+
+
+def _by_slice(items: Sequence[Answered]) -> dict[str, list[Answered]]:
+    groups: dict[str, list[Answered]] = {}
+    for item in sorted(items, key=lambda item: item.example.slice):
+        groups.setdefault(item.example.slice, []).append(item)
+    return groups
+
+
+def _slices(items: Sequence[Answered]) -> tuple[SliceScore, ...]:
+    largest = sorted(_by_slice(items).items(), key=lambda group: -len(group[1]))[:MOST_SLICES]
+    return tuple(
+        SliceScore(slice=name, value=sum(item.score for item in group) / len(group), n=len(group))
+        for name, group in largest
+    )
+
+
+def _bad_cases(items: Sequence[Answered], right_from: float) -> tuple[BadCase, ...]:
+    """Wrong items in turn from each slice, drawn the same way every time."""
+    groups = list(_by_slice([item for item in items if item.score < right_from]).values())
+    rng = np.random.default_rng(0)
+    shuffled = [[group[i] for i in rng.permutation(len(group))] for group in groups]
+    deepest = max(map(len, shuffled), default=0)
+    in_turn = [group[turn] for turn in range(deepest) for group in shuffled if turn < len(group)]
+    return tuple(
+        BadCase(prompt=_cut(item.example.prompt), expected=_cut(item.example.answer), got=_cut(item.got))
+        for item in in_turn[:MOST_BAD_CASES]
+    )
+
+
+def _malformed(items: Sequence[Answered], closed_answers: Sequence[str]) -> float:
+    known = {normalised(answer) for answer in closed_answers}
+    return sum(normalised(item.got) not in known for item in items) / len(items)
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= LONGEST_TEXT else text[: LONGEST_TEXT - 1] + "…"

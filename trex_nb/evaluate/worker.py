@@ -1,0 +1,114 @@
+"""The evaluator's own process: `python -P -m trex_nb.evaluate.worker`, one request a line on stdin, one reply a line on
+what was stdout, in order, until stdin ends.
+
+What libraries print goes to stderr. The base model stays loaded between requests.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+import traceback
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TextIO
+
+from trex_nb.core.task import Example
+from trex_nb.errors import EvaluationError
+from trex_nb.evaluate.generate import Models
+from trex_nb.evaluate.judge import Answered, answered, judge
+from trex_nb.evaluate.wire import Prediction, Reply, ScoreRequest, WarmRequest, request_adapter
+
+LONGEST_ANSWER = 4096
+
+
+class Worker:
+    """Answers requests; holds the base model of the last one."""
+
+    def __init__(self) -> None:
+        self._models: Models | None = None
+
+    def reply(self, line: str) -> Reply:
+        """The reply to a line; an error of any kind becomes one that is not ok."""
+        number = json.loads(line)["id"]
+        try:
+            request = request_adapter.validate_json(line)
+            if isinstance(request, WarmRequest):
+                self._of(request.base_model)
+                return Reply(id=number, ok=True)
+            return self._score(request)
+        except EvaluationError as error:
+            return Reply(id=number, ok=False, error=error.what, hint=error.hint)
+        except Exception as error:  # noqa: BLE001  (the process boundary: restated for whoever asked)
+            # A checkpoint that failed half-way may have left its layers on the base model.
+            self._models = None
+            traceback.print_exc()
+            first_line = (str(error).strip() or type(error).__name__).splitlines()[0]
+            what = f"The checkpoint could not be scored: {first_line}"[:500]
+            return Reply(id=number, ok=False, error=what, hint="see evaluator.log in the study's folder.")
+
+    def _of(self, base_model: str) -> Models:
+        if self._models is None or self._models.name != base_model:
+            self._models = Models(base_model)
+        return self._models
+
+    def _score(self, request: ScoreRequest) -> Reply:
+        began = time.perf_counter()
+        models = self._of(request.base_model)
+        examples = read_examples(request.references)
+        most = request.max_new_tokens or longest_answer(models, request, examples)
+        path = None if request.checkpoint_path is None else Path(request.checkpoint_path)
+        answers = models.answers(request.checkpoint_kind, path, [e.prompt for e in examples], most)
+        items = answered(examples, answers, request.metric)
+        write_predictions(Path(request.predictions), items)
+        seconds = time.perf_counter() - began
+        evaluation = judge(items, request.metric, request.split, request.closed_answers, seconds)
+        return Reply(id=request.id, ok=True, evaluation=evaluation)
+
+
+def read_examples(path: str) -> list[Example]:
+    """The examples of a JSON-lines file. Raises `EvaluationError` when there are none."""
+    with Path(path).open(encoding="utf-8") as lines:
+        examples = [Example.model_validate_json(line) for line in lines]
+    if not examples:
+        raise EvaluationError(f"{Path(path).name} has no items.", "create the study again with more rows.")
+    return examples
+
+
+def longest_answer(models: Models, request: ScoreRequest, examples: list[Example]) -> int:
+    """Half as many tokens again as the longest answer known, so that a wrong one can be told from a cut one."""
+    known = examples if request.train is None else read_examples(request.train)
+    longest = models.token_count([example.answer for example in known])
+    return min(LONGEST_ANSWER, longest + longest // 2 + 2)
+
+
+def write_predictions(path: Path, items: Iterable[Answered]) -> None:
+    """One Prediction a line, in place of whatever was there."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.unlink(missing_ok=True)  # a job may have put a link there
+    with path.open("x", encoding="utf-8") as file:
+        for item in items:
+            e = item.example
+            line = Prediction(id=e.id, prompt=e.prompt, expected=e.answer, got=item.got, score=item.score)
+            file.write(line.model_dump_json() + "\n")
+
+
+def serve(requests: Iterable[str], replies: TextIO) -> None:
+    """Reply to every request, in order."""
+    worker = Worker()
+    for line in requests:
+        replies.write(worker.reply(line).model_dump_json() + "\n")
+        replies.flush()
+
+
+def main() -> None:
+    """Keep stdout for replies alone and serve stdin."""
+    with os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8") as replies:
+        os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+        serve(sys.stdin, replies)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,48 @@
+"""The environment a job's processes get: an allow-list, so that no API key or token reaches code an LLM wrote.
+
+Pure. Limits: what lies in files under HOME is as readable to a job as to its user; only variables are held back.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+JOB_VARIABLE = "TREX_JOB"
+"""Set to the job's folder in its kernel: every process the job starts carries it, and is found by it."""
+
+_NAMES = frozenset(
+    "PATH HOME USER LOGNAME SHELL LANG LANGUAGE TZ TMPDIR VIRTUAL_ENV CONDA_PREFIX HF_HOME HF_HUB_OFFLINE HF_HUB_CACHE"
+    " CUDA_VISIBLE_DEVICES CUDA_HOME LD_LIBRARY_PATH".split()
+)
+_PREFIXES = ("LC_", "PYTHON", "SSL_CERT_", "TREX_")
+_SECRET = re.compile(r"KEY|TOKEN|SECRET|PASSW|CREDENTIAL")
+_DENIED = frozenset({"PYTHONSTARTUP"})
+
+
+def clean(environ: Mapping[str, str]) -> dict[str, str]:
+    """The variables of `environ` a job may see. Applying it twice changes nothing."""
+    return {name: value for name, value in environ.items() if _allowed(name)}
+
+
+def kernel_environment(
+    environ: Mapping[str, str], extra: Mapping[str, str], threads: int, folder: str
+) -> dict[str, str]:
+    """The environment of a job's kernel: the clean one, the thread limits, then `extra`, which was asked for by name.
+
+    Idle OpenMP threads sleep (`PASSIVE`) instead of spinning: jobs share the machine with the person.
+    """
+    limits = {
+        "OMP_NUM_THREADS": str(threads),
+        "MKL_NUM_THREADS": str(threads),
+        "OPENBLAS_NUM_THREADS": str(threads),
+        "OMP_WAIT_POLICY": "PASSIVE",
+        "TOKENIZERS_PARALLELISM": "false",
+    }
+    return {**clean(environ), **limits, **extra, JOB_VARIABLE: folder}
+
+
+def _allowed(name: str) -> bool:
+    if name in _DENIED or _SECRET.search(name):
+        return False
+    return name in _NAMES or name.startswith(_PREFIXES)

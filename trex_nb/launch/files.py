@@ -1,0 +1,210 @@
+"""The files of a job: every path and every read and write of a job's folder, in one class.
+
+Single files are replaced atomically (a reader sees the old or the new one, never half); `events.jsonl` only grows, and
+a last line without its newline (a torn write) is not there yet as far as a reader is concerned.
+
+Whether a runner lives is asked of a lock, not of a process id: the system releases the lock however the runner
+dies, and neither a reused id nor a stepped clock can fool it. Limit: the folder's file system must know flock(2).
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import socket
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psutil
+from pydantic import TypeAdapter
+
+from trex_nb.core.job import Failed, Finished, JobSpec, JobUpdate
+
+_UPDATE: TypeAdapter[JobUpdate] = TypeAdapter(JobUpdate)
+
+
+@dataclass(frozen=True, slots=True)
+class JobFolder:
+    """One job's folder. Methods that read tolerate a folder that is not there; methods that write raise OSError."""
+
+    path: Path
+
+    @property
+    def notebook(self) -> Path:
+        """The experiment: written by an Executor, saved with outputs by the runner."""
+        return self.path / "experiment.ipynb"
+
+    @property
+    def events(self) -> Path:
+        """The updates, one JSON object per line."""
+        return self.path / "events.jsonl"
+
+    @property
+    def connection(self) -> Path:
+        """The kernel's connection file."""
+        return self.path / "kernel.json"
+
+    @property
+    def log(self) -> Path:
+        """What the runner itself, and the kernel below Python, had to say."""
+        return self.path / "runner.log"
+
+    @property
+    def heartbeat(self) -> Path:
+        """Touched by the runner every second."""
+        return self.path / "heartbeat"
+
+    @property
+    def _spec(self) -> Path:
+        return self.path / "spec.json"
+
+    @property
+    def _runner(self) -> Path:
+        return self.path / "runner.json"
+
+    @property
+    def _cancel(self) -> Path:
+        return self.path / "cancel"
+
+    @property
+    def _lock(self) -> Path:
+        return self.path / "runner.lock"
+
+    def submitted(self) -> bool:
+        """Whether the job was ever handed to a launcher."""
+        return self._spec.exists()
+
+    def write_spec(self, spec: JobSpec) -> None:
+        """Record that `spec` was submitted."""
+        write_atomically(self._spec, spec.model_dump_json(indent=1))
+
+    def read_spec(self) -> JobSpec:
+        """The spec the job was submitted with."""
+        return JobSpec.model_validate_json(self._spec.read_text())
+
+    def withdraw_spec(self) -> None:
+        """The job could not be started after all."""
+        self._spec.unlink(missing_ok=True)
+
+    def lock(self) -> int | None:
+        """The job's lock as an open file descriptor, None when somebody has it. Held until every copy is closed."""
+        descriptor = os.open(self._lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(descriptor)
+            return None
+        return descriptor
+
+    def alive(self) -> bool:
+        """Whether the job's runner lives (or is being started right now)."""
+        return self._locked() and not self._runner_is_gone()
+
+    def _locked(self) -> bool:
+        try:
+            descriptor = os.open(self._lock, os.O_RDONLY | os.O_CLOEXEC)
+        except FileNotFoundError:
+            return False
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        else:
+            return False
+        finally:
+            os.close(descriptor)
+
+    def _runner_is_gone(self) -> bool:
+        """A process forked while the lock was taken may keep it beyond the runner's death; then the id decides."""
+        runner = self.read_runner()
+        return runner.get("host") == socket.gethostname() and not psutil.pid_exists(runner["pid"])
+
+    def write_runner(self) -> None:
+        """Record this process as the job's runner."""
+        me = psutil.Process()
+        facts = {"pid": me.pid, "create_time": me.create_time(), "started": time.time(), "host": socket.gethostname()}
+        write_atomically(self._runner, json.dumps(facts))
+
+    def read_runner(self) -> dict[str, Any]:
+        """`pid`, `create_time`, `started` (seconds since the epoch), `host` of the runner; empty until it is up."""
+        try:
+            runner: dict[str, Any] = json.loads(self._runner.read_text())
+        except FileNotFoundError:
+            return {}
+        return runner
+
+    def ask_to_cancel(self) -> None:
+        """Leave word for the runner, even one that is still starting, to end the job."""
+        self._cancel.touch()
+
+    def cancelled(self) -> bool:
+        """Whether somebody asked for the job to end; removing its folder is such a wish, too."""
+        return self._cancel.exists() or not self.path.exists()
+
+    def read_log(self, characters: int) -> str:
+        """The end of the runner's log."""
+        try:
+            return self.log.read_text(errors="replace")[-characters:]
+        except OSError:
+            return ""
+
+    def read_notebook(self) -> Any:
+        """The notebook as an nbformat 4 node."""
+        import nbformat  # noqa: PLC0415  takes a second, and the notebook process never needs it
+
+        return nbformat.read(self.notebook, as_version=4)
+
+    def write_notebook(self, notebook: Any) -> None:
+        """Replace the notebook."""
+        import nbformat  # noqa: PLC0415
+
+        write_atomically(self.notebook, nbformat.writes(notebook))
+
+    def read_updates(self, offset: int = 0) -> tuple[list[JobUpdate], int]:
+        """The complete updates that begin at byte `offset` of the events, and where the next one will begin."""
+        try:
+            with self.events.open("rb") as file:
+                file.seek(offset)
+                data = file.read()
+        except FileNotFoundError:
+            return [], offset
+        whole = data[: data.rfind(b"\n") + 1]
+        return [_UPDATE.validate_json(line) for line in whole.splitlines()], offset + len(whole)
+
+
+class Journal:
+    """The one writer of a job's `events.jsonl`: numbers the lines, and makes decisions durable before it returns."""
+
+    def __init__(self, folder: JobFolder) -> None:
+        self._file = os.open(folder.events, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
+        self._line = 0
+
+    def write(self, update: JobUpdate) -> None:
+        """Append `update` as the next line."""
+        self._line += 1
+        line = update.model_copy(update={"line": self._line}).model_dump_json() + "\n"
+        os.write(self._file, line.encode())
+        if update.kind != "progressed":
+            os.fsync(self._file)
+
+    def close(self) -> None:
+        """Write no more."""
+        os.close(self._file)
+
+
+def is_last(update: JobUpdate) -> bool:
+    """Whether nothing comes after `update`."""
+    return isinstance(update, Finished | Failed)
+
+
+def write_atomically(path: Path, text: str) -> None:
+    """Replace the file at `path` by `text`, durably, in one step."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    with temporary.open("w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.replace(path)

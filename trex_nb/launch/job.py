@@ -1,0 +1,88 @@
+"""The handle of a job: its folder, followed. The same for every launcher, in any process that can read the folder."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+from trex_nb.core.job import Failed, JobId, JobSpec, JobUpdate
+from trex_nb.errors import LaunchError
+from trex_nb.launch import failures
+from trex_nb.launch.files import JobFolder, is_last
+from trex_nb.launch.processes import end_leftovers
+
+POLL = 0.2
+"""Seconds between two looks at a job's events."""
+
+
+class FolderJob:
+    """A job known by its folder (`core.protocols.Job`)."""
+
+    def __init__(self, folder: JobFolder) -> None:
+        self.folder = folder
+
+    @property
+    def id(self) -> JobId:
+        """The absolute path of the folder."""
+        return JobId(str(self.folder.path))
+
+    async def updates(self, after: int = 0) -> AsyncIterator[JobUpdate]:
+        """Updates with a line beyond `after`, as they come; ends after Finished or Failed. When the runner is gone
+        without a last word, what it left running is killed, and the job ends as lost (or stopped, if that was asked).
+        """
+        offset = line = 0
+        while True:
+            alive = self.folder.alive()  # asked before reading: what was written before death is read below
+            updates, offset = self.folder.read_updates(offset)
+            for update in updates:
+                line = update.line
+                if line > after:
+                    yield update
+                if is_last(update):
+                    return
+            if not alive:
+                break
+            await asyncio.sleep(POLL)
+        await asyncio.to_thread(end_leftovers, self.folder)
+        if line + 1 > after:
+            failure = failures.CANCELLED if self.folder.cancelled() else failures.VANISHED
+            yield Failed(line=line + 1, failure=failure)
+
+    async def cancel(self) -> None:
+        """Ask the runner to stop the job and all its processes; the last update tells when it has. Does nothing to an
+        ended job."""
+        if self.folder.alive() and not self._ended():
+            self.folder.ask_to_cancel()
+
+    def _ended(self) -> bool:
+        return any(is_last(update) for update in self.folder.read_updates()[0])
+
+
+def attach(job: JobId) -> FolderJob | None:
+    """The handle of a job that was submitted, by whomever; None if it never was."""
+    folder = JobFolder(Path(job))
+    return FolderJob(folder) if folder.submitted() else None
+
+
+def claim(spec: JobSpec) -> int | None:
+    """The lock of a job that is to be started now, as an open file descriptor; None when it was started before.
+
+    The spec is on disk when this returns. Raises `LaunchError` for a folder that cannot be run.
+    """
+    folder = JobFolder(Path(spec.folder))
+    if not (folder.path.is_absolute() and folder.notebook.is_file()):
+        raise LaunchError(f"There is no experiment.ipynb in {spec.folder}.", "prepare the run with an Executor first")
+    if folder.submitted():
+        return None
+    try:
+        lock = folder.lock()
+        if lock is not None and folder.submitted():  # somebody's job began and ended meanwhile
+            os.close(lock)
+            return None
+        if lock is not None:
+            folder.write_spec(spec)
+    except OSError as error:
+        raise LaunchError(f"{spec.folder} cannot be used: {error}.", "use a local, writable disk") from error
+    return lock

@@ -1,0 +1,188 @@
+"""The job runner: `python -m trex_nb.launch.runner FOLDER [LOCK]`, one detached process per job.
+
+It owns one background Jupyter kernel, executes the folder's notebook cell by cell, and tells what happens in
+`events.jsonl`, always ending with exactly one Finished or Failed. It ends the job on SIGTERM, on a `cancel` file and
+at the deadline. The kernel watches its parent, so it dies with the runner; LOCK is the inherited descriptor of the
+job's lock, whose release is how others learn of a runner's death.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import sys
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from trex_nb.core.job import JobSpec, Started
+from trex_nb.core.result import Failure
+from trex_nb.launch import failures
+from trex_nb.launch.account import Account
+from trex_nb.launch.files import JobFolder, Journal
+from trex_nb.launch.kernel_process import KernelProcess
+from trex_nb.launch.processes import kill_all
+
+if TYPE_CHECKING:
+    from trex_nb.launch.outputs import CellRunner
+
+TICK = 0.25
+SAVE_EVERY = 10.0
+GRACE = 2.0
+"""Seconds between looks at the deadline and the cancel file; between saves of a cell that runs long; and that an
+interrupted cell has to come to its end."""
+
+
+class Runner:
+    """One job, from spec to ending."""
+
+    def __init__(self, folder: JobFolder, spec: JobSpec, journal: Journal) -> None:
+        self._folder = folder
+        self._spec = spec
+        self._journal = journal
+        self._account = Account(journal.write)
+        self._kernel = KernelProcess(folder, spec)
+        self._cells: CellRunner | None = None
+        self._stop: asyncio.Future[Failure | None] = asyncio.get_running_loop().create_future()
+
+    def stop(self, reason: Failure) -> None:
+        """End the job; the first reason counts."""
+        if not self._stop.done():
+            self._stop.set_result(reason)
+
+    async def run(self) -> None:
+        """Run the job to its one ending."""
+        ticker = asyncio.create_task(self._tick())
+        try:
+            failure = await self._failure_of_work()
+        except Exception as error:  # noqa: BLE001  the job's boundary: whatever went wrong here is its failure
+            failure = failures.crashed(error)
+        ticker.cancel()
+        self._save()
+        try:
+            await self._kernel.shut_down(at_once=failure is not None)
+        finally:
+            kill_all(self._folder)
+            self._account.end(failure, self._log())
+
+    async def _failure_of_work(self) -> Failure | None:
+        """Why the cells did not all run, None when they did; returns at the latest a moment after `stop`."""
+        work: asyncio.Future[Failure | None] = asyncio.create_task(self._work())
+        await asyncio.wait({work, self._stop}, return_when=asyncio.FIRST_COMPLETED)
+        if work.done():
+            return await work
+        self._kernel.interrupt()
+        await asyncio.wait({work}, timeout=GRACE)
+        self._kernel.kill()
+        work.cancel()
+        await asyncio.wait({work})
+        return self._stop.result()
+
+    async def _work(self) -> Failure | None:
+        cells = await self._start()
+        if isinstance(cells, Failure):
+            return cells
+        from nbclient.exceptions import CellExecutionError, DeadKernelError  # noqa: PLC0415  loaded by _start
+
+        try:
+            await self._run_cells(cells)
+        except CellExecutionError as error:
+            return self._account.failure or failures.cell_failed(error.ename, error.evalue, self._log())
+        except DeadKernelError:
+            return failures.kernel_died(await self._kernel.exit_code())
+        return None
+
+    async def _start(self) -> CellRunner | Failure:
+        """A client to a kernel that is up. What is slow to import is imported while the kernel boots."""
+        await self._kernel.start()
+        sys.modules["rfc3987_syntax"] = None  # type: ignore[assignment]  # optional to jsonschema; 0.9 s to import
+        from trex_nb.launch.outputs import CellRunner  # noqa: PLC0415
+
+        cells = CellRunner(self._folder.read_notebook(), self._kernel.manager, self._account.displayed)
+        try:
+            await cells.async_start_new_kernel_client()
+        except RuntimeError as error:
+            return failures.no_kernel(str(error), self._log())
+        self._cells = cells
+        self._journal.write(Started(pid=self._kernel.pid))
+        return cells
+
+    async def _run_cells(self, cells: CellRunner) -> None:
+        for index in range(len(cells.nb.cells)):
+            await cells.run(index)
+            self._save()
+            if self._account.failure is not None:
+                return
+
+    async def _tick(self) -> None:
+        try:
+            await self._watch()
+        except OSError as error:
+            self.stop(failures.crashed(error))
+
+    async def _watch(self) -> None:
+        """Pass on progress, see to the deadline and the cancel file, and save what a long cell shows meanwhile."""
+        loop = asyncio.get_running_loop()
+        saved = loop.time()
+        while not self._stop.done():
+            self._account.tick()
+            if self._folder.cancelled():
+                self.stop(failures.CANCELLED)
+            elif self._account.seconds > self._spec.timeout:
+                self.stop(failures.timed_out(self._spec.timeout))
+            if loop.time() - saved > SAVE_EVERY:
+                self._save()
+                saved = loop.time()
+            await asyncio.sleep(TICK)
+
+    def _save(self) -> None:
+        """Save the notebook. That it cannot be saved does not undo the run, whose checkpoint lies elsewhere."""
+        if self._cells is not None:
+            self._cells.settle()
+            try:
+                self._folder.write_notebook(self._cells.nb)
+            except OSError as error:
+                sys.stderr.write(f"The notebook cannot be saved: {error}\n")
+
+    def _log(self) -> str:
+        said = failures.log_tail(self._cells.nb) if self._cells is not None else ""
+        return said or self._folder.read_log(failures.LOG_CHARS)
+
+
+async def run_job(folder: JobFolder) -> None:
+    """Run the job in `folder`, whose lock this process holds."""
+    journal = Journal(folder)
+    runner = Runner(folder, folder.read_spec(), journal)
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, runner.stop, failures.TERMINATED)
+    folder.write_runner()
+    await runner.run()
+    journal.close()
+
+
+def beat(folder: JobFolder, stopped: threading.Event) -> None:
+    """Touch the heartbeat every second until `stopped`: the sign that this process runs and the disk can be written."""
+    while not stopped.wait(1.0):
+        with contextlib.suppress(OSError):
+            folder.heartbeat.touch()
+
+
+def main(arguments: list[str]) -> int:
+    """Run the job in the folder named first, holding the lock whose descriptor is named second."""
+    folder = JobFolder(Path(arguments[0]))
+    if len(arguments) > 1:
+        lock = int(arguments[1])
+        os.set_inheritable(lock, False)
+    elif folder.lock() is None:
+        sys.stderr.write(f"{folder.path} has a runner already.\n")
+        return 1
+    stopped = threading.Event()
+    threading.Thread(target=beat, args=(folder, stopped), daemon=True).start()
+    asyncio.run(run_job(folder))
+    stopped.set()
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(sys.argv[1:]))

@@ -1,0 +1,55 @@
+"""The notebook's face: `%trex` and `%%trex`. Registering is light; the rest is imported at the first use."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from IPython.core.interactiveshell import InteractiveShell
+
+    from trex_nb.magics.session import Session
+
+_SESSIONS: dict[int, Session] = {}
+
+
+def register(shell: InteractiveShell) -> None:
+    """Register the magics and their completion with an IPython shell; a second time changes nothing."""
+
+    def trex(line: str, cell: str | None = None) -> object:
+        return _session(shell).call(line, cell)
+
+    if id(shell) in _SESSIONS or "trex" in shell.magics_manager.magics["line"]:
+        return
+    trex.__doc__ = "Steer a tree of fine-tuning experiments: `%trex help` lists the subcommands."
+    trex._ipython_magic_no_var_expand = True  # type: ignore[attr-defined]  # noqa: SLF001  (IPython's own switch)
+    shell.magics_manager.register_function(trex, magic_kind="line_cell", magic_name="trex")
+    _register_completion(shell)
+
+
+def unregister(shell: InteractiveShell) -> None:
+    """Close the open study, if any, and take the magics away."""
+    session = _SESSIONS.pop(id(shell), None)
+    if session is not None:
+        session.close()
+    for kind in ("line", "cell"):
+        shell.magics_manager.magics[kind].pop("trex", None)
+
+
+def _session(shell: InteractiveShell) -> Session:
+    if id(shell) not in _SESSIONS:
+        from trex_nb.magics.session import Session  # noqa: PLC0415  (heavy: pydantic, ipywidgets)
+
+        _SESSIONS[id(shell)] = Session(shell)
+    return _SESSIONS[id(shell)]
+
+
+def _register_completion(shell: InteractiveShell) -> None:
+    from trex_nb.magics.complete import matcher  # noqa: PLC0415
+
+    def nodes() -> list[str]:
+        session = _SESSIONS.get(id(shell))
+        return session.node_ids() if session else []
+
+    completer = getattr(shell, "Completer", None)
+    if completer is not None:
+        completer.custom_matchers.append(matcher(nodes))

@@ -1,0 +1,162 @@
+"""The grammar of `%trex`: one argparse parser per subcommand. Pure; knows nothing of IPython or studies.
+
+argparse is used for parsing alone: its errors become two-line `CommandError`s and its help is text to show, never an
+exit.
+"""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+import shlex
+from collections.abc import Callable
+from typing import NoReturn
+
+from trex_nb.errors import CommandError
+
+
+class HelpWanted(Exception):  # noqa: N818  (not an error: `-h` was given)
+    """The person asked for help; `text` is it."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text)
+        self.text = text
+
+
+class _Help(argparse.Action):
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        raise HelpWanted(parser.format_help())
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise CommandError(f"{self.prog}: {message}.", f"{self.prog} -h")
+
+
+def _sub(name: str, about: str, *add: Callable[[_Parser], object]) -> _Parser:
+    parser = _Parser(prog=f"%trex {name}", description=about, add_help=False, allow_abbrev=False)
+    parser.add_argument("-h", "--help", action=_Help, nargs=0, help="show this help")
+    for one in add:
+        one(parser)
+    return parser
+
+
+def _node(p: _Parser) -> object:
+    return p.add_argument("node", help="a node, such as n1")
+
+
+def _nodes(p: _Parser) -> object:
+    return p.add_argument("nodes", nargs="+", help="nodes, such as n1 n2")
+
+
+def _text(p: _Parser) -> object:
+    return p.add_argument("text", nargs="*", help="your words (or the body of the cell)")
+
+
+def _option(*names: str, kind: Callable[[str], object] = str, about: str) -> Callable[[_Parser], object]:
+    return lambda p: p.add_argument(*names, type=kind, default=None, help=about)
+
+
+_JOBS = _option("--jobs", kind=int, about="jobs at a time")
+
+PARSERS: dict[str, _Parser] = {
+    p.prog.split()[1]: p
+    for p in (
+        _sub("start", "Start a task's study, or open it again.",
+             lambda p: p.add_argument("task", nargs="?", help="an embedded task, a study, or a .yaml file"),
+             _option("--name", about="a name of its own for this study"),
+             _option("--replay", about="the recipe.yaml of an export, to run it again")),
+        _sub("plan", "Have proposals planned, so that N wait for your decision.",
+             _option("-n", kind=int, about="how many proposals should wait (3)"),
+             _option("--under", about="the parent (the best node)")),
+        _sub("approve", "Let nodes run.", _nodes),
+        _sub("prune", "Take nodes and all below them out of the search; quoted words are the reason.", _nodes,
+             _option("--why", about="the reason")),
+        _sub("redirect", "Ask for a child of a node that follows your words.", _node, _text),
+        _sub("note", "Write something down about a node; the Researcher reads it.", _node, _text),
+        _sub("edit", "Change the plan of a node that has not run.", _node,
+             lambda p: p.add_argument("fields", nargs="*", help="field=value, such as r=32 learning_rate=3e-3")),
+        _sub("run", "Run what is approved. Returns at once.", _JOBS),
+        _sub("auto", "Hand over the wheel. Returns at once.",
+             _option("--rounds", kind=int, about="until the study has so many rounds in all"),
+             _option("--hours", kind=float, about="for so long"), _JOBS),
+        _sub("pause", "Start nothing new; running jobs go on."),
+        _sub("resume", "Go on as before the pause."),
+        _sub("stop", "End the jobs of nodes; without nodes all jobs, and pause.",
+             lambda p: p.add_argument("nodes", nargs="*", help="nodes")),
+        _sub("budget", "Say what may be spent in all; without options, what is.",
+             _option("--rounds", kind=int, about="rounds"), _option("--minutes", kind=float, about="compute minutes"),
+             _option("--samples", kind=int, about="training rows per run")),
+        _sub("status", "Where the study stands and what you can do next."),
+        _sub("tree", "The tree: live to steer, and as a static copy."),
+        _sub("show", "Everything about one node.", _node),
+        _sub("compare", "Two nodes side by side.", _node, lambda p: p.add_argument("other", help="another node")),
+        _sub("why", "The very text the Researcher saw before it proposed a node.", _node),
+        _sub("logs", "The end of what a node's jobs printed.", _node,
+             _option("-n", kind=int, about="lines (40)")),
+        _sub("best", "The best node so far."),
+        _sub("report", "A copy of this notebook (or a page) that reads anywhere, without a kernel.",
+             lambda p: p.add_argument("path", nargs="?", help="a .html or .ipynb file")),
+        _sub("export", "Copy a node's weights with model card and recipe.", _node,
+             lambda p: p.add_argument("folder", nargs="?", help="a new folder")),
+        _sub("doctor", "What of trex_nb works on this machine."),
+        _sub("debug", "The full trace of the last error."),
+        _sub("help", "This help, or a subcommand's.", lambda p: p.add_argument("command", nargs="?")),
+    )
+}  # fmt: skip
+
+WITH_BODY = ("start", "redirect", "edit", "note")
+
+
+def parse(line: str) -> tuple[str, argparse.Namespace]:
+    """Subcommand and arguments of a `%trex` line; a bare one is `status`.
+
+    Raises `CommandError` for what it does not understand and `HelpWanted` for `-h`.
+    """
+    name, rest = (*line.split(maxsplit=1), "")[:2] if line.strip() else ("status", "")
+    if name in ("-h", "--help"):
+        raise HelpWanted(overview())
+    if name not in PARSERS:
+        near = difflib.get_close_matches(name, PARSERS, n=2) or ["help"]
+        raise CommandError(f"%trex has no subcommand {name!r}.", " or ".join(f"%trex {n}" for n in near))
+    arguments = PARSERS[name].parse_args(_words(name, rest))
+    if name == "prune" and arguments.why is None:
+        _reason_from_words(arguments)
+    if name in ("approve", "prune", "stop"):
+        arguments.nodes = [n for word in arguments.nodes for n in word.split(",") if n]  # "n1, n2" and "n1,n2"
+    return name, arguments
+
+
+def _words(name: str, rest: str) -> list[str]:
+    """The words of a line as a shell reads them; a person's own words as they stand, apostrophes and dashes too."""
+    if name in ("redirect", "note") and rest and not rest.startswith("-"):
+        node, *text = rest.split(maxsplit=1)
+        return [node, "--", *(_unquoted(t.strip()) for t in text)]
+    try:
+        return shlex.split(rest)
+    except ValueError as error:
+        if name == "prune":
+            return rest.split()
+        raise CommandError(f"%trex {name}: {error}.", "close the quotes") from error
+
+
+def _unquoted(text: str) -> str:
+    is_quoted = len(text) > 1 and text[0] == text[-1] and text[0] in "\"'" and text[0] not in text[1:-1]
+    return text[1:-1] if is_quoted else text
+
+
+def _reason_from_words(arguments: argparse.Namespace) -> None:
+    """`prune n4 "too slow"`: what is not shaped like a node is the reason."""
+    is_node = [all(n[:1] == "n" and n[1:].isdigit() for n in w.strip(",").split(",")) for w in arguments.nodes]
+    arguments.why = " ".join(w for w, node in zip(arguments.nodes, is_node, strict=True) if not node)
+    arguments.nodes = [w for w, node in zip(arguments.nodes, is_node, strict=True) if node]
+    if not arguments.nodes:
+        raise CommandError("%trex prune: no node was named.", '%trex prune n4 "too slow"')
+
+
+def overview() -> str:
+    """All subcommands with one line each."""
+    width = max(len(n) for n in PARSERS)
+    lines = [f"  %trex {n:<{width}}  {p.description}" for n, p in PARSERS.items()]
+    more = f"\n\n%%trex {'|'.join(WITH_BODY)} takes its text (or YAML) from the cell. %trex <subcommand> -h tells more."
+    return "trex_nb: a tree of fine-tuning experiments that you steer.\n\n" + "\n".join(lines) + more

@@ -1,0 +1,260 @@
+"""What `%trex` does: parse, call a Study method, display. It holds no state but the open study and the last error.
+
+Everything shown is shown at once, so several commands in one cell all speak; the value is returned too (`x = %trex
+show n1`), and is not shown a second time when it ends the cell.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import traceback
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import yaml
+from IPython.display import publish_display_data
+from pydantic import ValidationError
+
+from trex_nb.errors import CommandError, TrexError
+from trex_nb.magics.grammar import PARSERS, WITH_BODY, HelpWanted, overview, parse
+from trex_nb.magics.where import notebook_path
+from trex_nb.report import html, text
+from trex_nb.settings import Settings
+from trex_nb.store.artifacts import studies_in
+from trex_nb.study.doctor import doctor
+from trex_nb.study.page import Page
+from trex_nb.study.reports import write_frozen
+from trex_nb.study.start import start
+from trex_nb.study.study import Reply, Study
+from trex_nb.study.tasks import embedded_names
+from trex_nb.widget.live import LiveTree
+
+if TYPE_CHECKING:
+    from IPython.core.interactiveshell import InteractiveShell
+
+
+class Session:
+    """The open study of one shell and its `%trex`."""
+
+    def __init__(self, shell: InteractiveShell) -> None:
+        self._shell = shell
+        self._study: Study | None = None
+        self._live: LiveTree | None = None
+        self._trace = "No error so far."
+        self._shown: tuple[int, int] = (0, -1)
+        for kind in (Page, Reply, Study):
+            formatter = shell.display_formatter.ipython_display_formatter
+            formatter.for_type(kind, self._show_once)
+
+    def call(self, line: str, cell: str | None) -> object:
+        """Carry out one `%trex` line, or `%%trex` with its cell; shows what comes of it and returns it."""
+        name = ""
+        try:
+            name, arguments = parse(line)
+            if cell is not None:
+                _take_body(name, arguments, cell)
+            return self._shown_now(getattr(self, f"_{name}")(arguments))
+        except HelpWanted as wanted:
+            return self._shown_now(Page(wanted.text, f"<pre>{html.escape(wanted.text)}</pre>"))
+        except ValidationError as error:
+            self._trace = traceback.format_exc()
+            first = error.errors()[0]
+            raise CommandError(f"%trex {name}: {first['msg']}.", f"%trex {name} -h") from None
+        except TrexError:
+            self._trace = traceback.format_exc()
+            raise
+
+    def node_ids(self) -> list[str]:
+        """Node ids of the open study, for completion."""
+        return list(self._study.tree.nodes) if self._study else []
+
+    def close(self) -> None:
+        """Let go of the open study; its jobs run on."""
+        if self._live:
+            self._live.close()
+        if self._study:
+            self._study.close()
+        self._study = self._live = None
+
+    @property
+    def _open(self) -> Study:
+        if self._study is None:
+            root = Settings.from_environment().root
+            there = ", ".join(studies_in(root)) or f"none yet; tasks: {', '.join(embedded_names())}"
+            raise CommandError("No study is open.", f"%trex start <name>; studies here: {there}")
+        return self._study
+
+    def _shown_now(self, value: Any) -> Any:
+        if value is not None:
+            if not isinstance(value, Study):  # a study is shown as its live tree
+                _publish(value)
+            self._shown = (id(value), self._shell.execution_count)
+        return value
+
+    def _show_once(self, value: Any) -> None:
+        if self._shown != (id(value), self._shell.execution_count):
+            _publish(value)
+
+    # One method per subcommand
+
+    def _start(self, a: argparse.Namespace) -> Study:
+        if a.task is None and a.replay is None:
+            raise CommandError(
+                "%trex start: no task was named.", f"%trex start {' | '.join(embedded_names())} | my.yaml"
+            )
+        opened = start(a.task, name=a.name, replay=a.replay)
+        if self._study is not None and self._study.folder == opened.folder:
+            opened.close()
+        else:
+            self.close()
+            self._study = opened
+        self._tree(a)
+        return self._open
+
+    def _plan(self, a: argparse.Namespace) -> Reply:
+        return self._open.plan(3 if a.n is None else a.n, under=a.under)
+
+    def _approve(self, a: argparse.Namespace) -> Reply:
+        return self._open.approve(*a.nodes)
+
+    def _prune(self, a: argparse.Namespace) -> Reply:
+        return self._open.prune(*a.nodes, why=a.why)
+
+    def _redirect(self, a: argparse.Namespace) -> Reply:
+        return self._open.redirect(a.node, _words(a, "redirect"))
+
+    def _note(self, a: argparse.Namespace) -> Reply:
+        return self._open.note(a.node, _words(a, "note"))
+
+    def _edit(self, a: argparse.Namespace) -> Reply:
+        return self._open.edit(a.node, **_fields(a.fields))
+
+    def _run(self, a: argparse.Namespace) -> Reply:
+        return self._open.run(a.jobs)
+
+    def _auto(self, a: argparse.Namespace) -> Reply:
+        return self._open.auto(a.rounds, a.hours, a.jobs)
+
+    def _pause(self, _: argparse.Namespace) -> Reply:
+        return self._open.pause()
+
+    def _resume(self, _: argparse.Namespace) -> Reply:
+        return self._open.resume()
+
+    def _stop(self, a: argparse.Namespace) -> Reply:
+        return self._open.stop(*a.nodes)
+
+    def _budget(self, a: argparse.Namespace) -> Reply:
+        return self._open.budget(a.rounds, a.minutes, a.samples)
+
+    def _status(self, _: argparse.Namespace) -> Page:
+        if self._study is None:
+            return Page(overview(), f"<pre>{html.escape(overview())}</pre>")
+        return Page(text.status_text(self._study.tree), html.status_html(self._study.tree))
+
+    def _tree(self, _: argparse.Namespace) -> None:
+        if self._live is None:
+            self._live = LiveTree(self._open)
+        self._live.display()
+
+    def _show(self, a: argparse.Namespace) -> Page:
+        return self._open.show(a.node)
+
+    def _compare(self, a: argparse.Namespace) -> Page:
+        return self._open.compare(a.node, a.other)
+
+    def _why(self, a: argparse.Namespace) -> Page:
+        return _verbatim(self._open.why(a.node))
+
+    def _logs(self, a: argparse.Namespace) -> Page:
+        return _verbatim(self._open.logs(a.node, a.n or 40))
+
+    def _best(self, _: argparse.Namespace) -> Page:
+        best = self._open.best
+        if best is None:
+            raise CommandError("Nothing has a score yet.", "%trex run, then wait for the first job")
+        return self._open.show(best.id)
+
+    def _report(self, a: argparse.Namespace) -> Page:
+        study = self._open
+        here = notebook_path(self._shell)
+        if a.path is None and here is not None and here.exists():
+            made = write_frozen(study.tree, here, here.with_suffix(".report.ipynb"))
+            hint = " It holds the notebook as last saved: save first (Ctrl+S) if you changed it since."
+        else:
+            made = study.report(a.path or f"{study.name}.report.html")
+            hint = ""
+        return _verbatim(f"Report: {made}.{hint}")
+
+    def _export(self, a: argparse.Namespace) -> Page:
+        study = self._open
+        made = study.export(a.node, a.folder or Path("exports") / f"{study.name}-{a.node}")
+        return _verbatim(f"Exported {a.node} to {made}: weights, README.md, recipe.yaml.")
+
+    def _doctor(self, _: argparse.Namespace) -> Page:
+        return _verbatim(doctor(Settings.from_environment()))
+
+    def _debug(self, _: argparse.Namespace) -> None:
+        sys.stdout.write(self._trace)
+
+    def _help(self, a: argparse.Namespace) -> Page:
+        if a.command is None:
+            return _verbatim(overview())
+        if a.command not in PARSERS:
+            raise CommandError(f"%trex has no subcommand {a.command!r}.", "%trex help")
+        return _verbatim(PARSERS[a.command].format_help())
+
+
+def _verbatim(said: str) -> Page:
+    return Page(said, f"<pre>{html.escape(said)}</pre>")
+
+
+def _publish(value: Any) -> None:
+    bundle = {"text/plain": repr(value)}
+    if hasattr(value, "_repr_html_"):
+        bundle["text/html"] = value._repr_html_()
+    publish_display_data(bundle)
+
+
+def _take_body(name: str, arguments: argparse.Namespace, cell: str) -> None:
+    """The body of a `%%trex` cell is the text, the fields, or the task."""
+    if name not in WITH_BODY:
+        raise CommandError(f"%%trex {name} takes no text.", f"%trex {name}, or %%trex {'|'.join(WITH_BODY)}")
+    if name == "start":
+        arguments.task = cell if "\n" in cell else cell + "\n"
+    elif name == "edit":
+        arguments.fields = [*arguments.fields, cell]
+    else:
+        arguments.text = [*arguments.text, cell.strip()]
+
+
+def _words(arguments: argparse.Namespace, name: str) -> str:
+    words = " ".join(arguments.text).strip()
+    if not words:
+        raise CommandError(f"%trex {name}: no words were given.", f'%trex {name} {arguments.node} "your words"')
+    return words
+
+
+def _fields(parts: list[str]) -> dict[str, Any]:
+    """`r=32` pairs and YAML bodies as one mapping; values are read as YAML reads them."""
+    found: dict[str, Any] = {}
+    for part in parts:
+        try:
+            data = yaml.safe_load(part.replace("=", ": ", 1) if "\n" not in part and "=" in part else part)
+        except yaml.YAMLError:
+            data = None
+        if not isinstance(data, dict):
+            raise CommandError(f"%trex edit: {part.strip()[:60]!r} is not field=value.", "%trex edit n1 r=32")
+        found |= {str(k): _number(v) for k, v in data.items()}
+    if not found:
+        raise CommandError("%trex edit: no field was given.", "%trex edit n1 r=32 learning_rate=3e-3")
+    return found
+
+
+def _number(value: Any) -> Any:
+    """YAML reads 3e-3 as text; a person means a number."""
+    try:
+        return float(value) if isinstance(value, str) else value
+    except ValueError:
+        return value

@@ -1,0 +1,259 @@
+"""What is said about a study, a node and a pair of nodes: tree in, blocks out.
+
+Long texts are cut with a note and long lists end in a count, so that a report stays readable (and a notebook small)
+whatever a data set or a model put into the tree.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+
+from trex_nb.core.events import ProposalMade
+from trex_nb.core.ids import ROOT, NodeId
+from trex_nb.core.node import Node, Run
+from trex_nb.core.plan import Plan
+from trex_nb.core.result import Evaluation, Failure
+from trex_nb.report import words
+from trex_nb.report.blocks import Block, Bullets, Heading, Paragraph, Picture, Table, Verbatim
+from trex_nb.report.svg import tree_alt, tree_svg
+from trex_nb.search.tree import Tree
+
+MAX_ROWS = 300
+MAX_TEXT = 4000
+MAX_LOG = 6000
+
+TREE_COLUMNS = ("node", "under", "status", "title", "score ± se", "gain", "cost", "decided")
+
+
+def tree_rows(tree: Tree) -> tuple[Node, ...]:
+    """The nodes in outline order, parents first, at most `MAX_ROWS` of them."""
+    return tree.subtree(ROOT)[:MAX_ROWS]
+
+
+def tree_section(tree: Tree) -> tuple[Block, ...]:
+    """The tree as a picture and as a table, parents first."""
+    best = words.best_id(tree)
+    table = Table(TREE_COLUMNS, tuple(_tree_row(tree, n, is_best=n.id == best) for n in tree_rows(tree)))
+    return (Picture(tree_svg(tree), tree_alt(tree)), table, *left_out(tree))
+
+
+def left_out(tree: Tree) -> tuple[Block, ...]:
+    """A line on the nodes beyond `MAX_ROWS`, if any."""
+    rest = len(tree.nodes) - MAX_ROWS
+    return (Paragraph(f"{rest:,} more nodes are not shown here."),) if rest > 0 else ()
+
+
+def _tree_row(tree: Tree, n: Node, *, is_best: bool) -> tuple[str, ...]:
+    return (
+        n.id + " (best)" * is_best, n.parent or "", words.node_words(tree, n), words.one_line(n.plan.title),
+        words.score_words(n), words.gain_words(tree, n), words.cost_words(n), words.decided_words(n),
+    )  # fmt: skip
+
+
+def status_section(tree: Tree) -> tuple[Block, ...]:
+    """Where the study stands and what to do next."""
+    facts = (
+        ("study", tree.name),
+        ("goal", words.one_line(tree.task.goal, 300)),
+        ("state", words.state_words(tree)),
+        ("nodes", words.counts_words(tree)),
+        ("best", _best_words(tree)),
+        ("budget", words.budget_words(tree)),
+        ("remarks", _remarks(tree)),
+        ("auto", tree.auto_stopped and f"stopped: {words.one_line(tree.auto_stopped, 300)}"),
+    )
+    return _facts(facts)
+
+
+def _remarks(tree: Tree) -> str:
+    """What the Researcher had to say beside its last proposals."""
+    answer = tree.answers[max(tree.answers)] if tree.answers else None
+    return "; ".join(words.one_line(r, 300) for r in answer.remarks[:5]) if isinstance(answer, ProposalMade) else ""
+
+
+def _best_words(tree: Tree) -> str:
+    best = tree.best
+    if best is None:
+        return ""
+    parts = (best.id, words.one_line(best.plan.title, 60), words.score_words(best), words.gain_words(tree, best))
+    return "  ".join(p for p in parts if p)
+
+
+def node_section(tree: Tree, node: NodeId) -> tuple[Block, ...]:
+    """Everything there is to know about one node. Raises `KeyError` for an unknown one."""
+    n = tree.nodes[node]
+    facts = (
+        ("status", words.node_words(tree, n)),
+        ("under", n.parent or ""),
+        ("score", words.score_words(n)),
+        ("gain", _gain_in_full(tree, n)),
+        ("cost", words.cost_words(n)),
+        ("expected", words.expected_words(n.plan)),
+        ("got", _got_words(n)),
+    )
+    return (
+        Heading(f"{n.id}  {words.one_line(n.plan.title)}", 3),
+        Paragraph(words.cut(n.plan.hypothesis, MAX_TEXT)),
+        *_facts(facts),
+        *_titled("Changes against the parent", _bullets(map(str, n.plan.changes))),
+        *_titled("Runs", _runs_table(n)),
+        *failure_section(n.failure),
+        *_evaluation_blocks(n.evaluation),
+        *_titled("Findings", _bullets(f.message for f in n.findings)),
+        *_titled("Notes", _bullets(n.notes)),
+        *_titled("Decisions", decisions_table([n])),
+        *plan_section(n.plan),
+    )
+
+
+def _gain_in_full(tree: Tree, n: Node) -> str:
+    found = words.gain(tree, n)
+    return f"{found[0]} against {found[1].id}: {found[0].verdict}" if found else ""
+
+
+def _got_words(n: Node) -> str:
+    expected = n.plan.expected
+    if n.score is None or expected.score is None:
+        return ""
+    miss = n.score.value - expected.score
+    if expected.stderr is None:
+        return f"{miss:+.3f} from what was expected"
+    kept = abs(miss) <= 2 * (expected.stderr**2 + n.score.stderr**2) ** 0.5
+    return f"{miss:+.3f} from what was expected: {'as' if kept else 'not as'} foreseen"
+
+
+def plan_section(plan: Plan) -> tuple[Block, ...]:
+    """Recipe and training configs, as data that can be run again."""
+    data = {
+        "recipe": plan.recipe.model_dump(mode="json"),
+        "configs": [c.model_dump(mode="json") for c in plan.configs],
+        "fidelity": plan.fidelity,
+    }
+    text = json.dumps(data, indent=1, ensure_ascii=False)
+    return Heading("Recipe and configs"), Verbatim(words.cut(text, MAX_LOG))
+
+
+def failure_section(failure: Failure | None) -> tuple[Block, ...]:
+    """Why a run has no result, with the tail of its log."""
+    if failure is None:
+        return ()
+    again = " (may succeed when tried again)" if failure.retryable else ""
+    said = Paragraph(words.cut(str(failure), MAX_TEXT) + again)
+    return Heading("Failure"), said, *((Verbatim(_tail(failure.log)),) if failure.log else ())
+
+
+def _tail(log: str) -> str:
+    tail = words.clean(log[-MAX_LOG:])
+    return tail if len(log) <= MAX_LOG else f"… (cut: the last {MAX_LOG:,} of {len(log):,} characters)\n{tail}"
+
+
+def _runs_table(n: Node) -> tuple[Block, ...]:
+    if not any(r.is_submitted for r in n.runs):
+        return ()
+    return (Table(("run", "state", "score ± se", "training loss", "cost", "files"), tuple(map(_run_row, n.runs))),)
+
+
+def _run_row(r: Run) -> tuple[str, ...]:
+    score = str(r.evaluation.score) if r.evaluation else ""
+    values = words.losses(r.curve, 24)
+    curve = f"{words.sparkline(values)} {values[0]:.3g} → {values[-1]:.3g}" if values else ""
+    memory = f", {words.memory(r.cost.peak_memory_mb)}" if r.cost.peak_memory_mb else ""
+    cost = words.duration(r.cost.seconds) + memory if r.cost.seconds else ""
+    return r.id, _run_state(r), score, curve, cost, words.one_line(r.folder)
+
+
+def _run_state(r: Run) -> str:
+    if r.failure:
+        return f"failed: {r.failure.kind}"
+    if r.source:
+        return f"served from {r.source}"
+    if r.evaluation:
+        return "scored"
+    if not r.is_submitted:
+        return "not started"
+    return "being scored" if r.checkpoint else f"training {words.progress(r):.0%}"
+
+
+def _evaluation_blocks(e: Evaluation | None) -> tuple[Block, ...]:
+    if e is None:
+        return ()
+    slices = tuple((words.one_line(s.slice, 60), f"{s.value:.3f}", str(s.n)) for s in e.slices[:40])
+    cases = tuple(tuple(words.one_line(t, 200) for t in (b.prompt, b.expected, b.got)) for b in e.bad_cases[:10])
+    malformed = "" if e.malformed is None else f"{e.malformed:.1%} of answers have a form no training answer has."
+    return (
+        *_titled("Slices", (Table(("slice", e.score.metric, "items"), slices),) if slices else ()),
+        *_titled("Answered wrongly", (Table(("prompt", "expected", "got"), cases),) if cases else ()),
+        *((Paragraph(malformed),) if malformed else ()),
+    )
+
+
+def decisions_table(nodes: Iterable[Node]) -> tuple[Block, ...]:
+    """Who decided what, when and why, in the order of time."""
+    found = sorted(((d, n.id) for n in nodes for d in n.decisions), key=lambda pair: pair[0].time)
+    rows = tuple((words.moment(d.time), node, d.what, d.actor, words.one_line(d.why, 300)) for d, node in found)
+    rest = len(rows) - MAX_ROWS
+    more = (Paragraph(f"{rest:,} earlier decisions are not shown here."),) if rest > 0 else ()
+    return (Table(("time", "node", "what", "who", "why"), rows[-MAX_ROWS:]), *more) if rows else ()
+
+
+def compare_section(tree: Tree, a: NodeId, b: NodeId) -> tuple[Block, ...]:
+    """Two nodes side by side. Raises `KeyError` for an unknown one."""
+    one, two = tree.nodes[a], tree.nodes[b]
+    said = (
+        ("title", words.one_line(one.plan.title), words.one_line(two.plan.title)),
+        ("status", words.node_words(tree, one), words.node_words(tree, two)),
+        ("score ± se", words.score_words(one), words.score_words(two)),
+        ("cost", words.cost_words(one), words.cost_words(two)),
+    )
+    plans = _differences(_plan_fields(one.plan), _plan_fields(two.plan))
+    slices = _differences(_slice_fields(one.evaluation), _slice_fields(two.evaluation), keep_equal=True)
+    return (
+        Heading(f"{a} against {b}", 3),
+        Table(("", a, b), said),
+        Paragraph(_score_difference(one, two)),
+        *_titled("What differs in the plans", (Table(("field", a, b), plans),) if plans else ()),
+        *((Paragraph("The plans would run the same."),) if not plans else ()),
+        *_titled("Slices", (Table(("slice", a, b), slices),) if slices else ()),
+    )
+
+
+def _score_difference(one: Node, two: Node) -> str:
+    if one.score is None or two.score is None:
+        missing = " and ".join(n.id for n in (one, two) if n.score is None)
+        return f"No difference of scores: {missing} has none."
+    by = words.difference(two.score, one.score)
+    probe = " One of them is a probe on a share of the data." if one.is_probe != two.is_probe else ""
+    return f"{two.id} − {one.id} = {by}: {by.verdict}.{probe}"
+
+
+def _plan_fields(plan: Plan) -> dict[str, str]:
+    fields = {"rows used": f"{plan.fidelity:.0%}", "recipe seed": str(plan.recipe.seed)}
+    fields |= {f"recipe {i}": op.model_dump_json() for i, op in enumerate(plan.recipe.ops, 1)}
+    for i, config in enumerate(plan.configs, 1):
+        run = f"run {i} " if len(plan.configs) > 1 else ""
+        fields |= {f"{run}{k}": str(v) for k, v in config.model_dump(mode="json").items()}
+    return fields
+
+
+def _slice_fields(e: Evaluation | None) -> dict[str, str]:
+    return {words.one_line(s.slice, 60): f"{s.value:.3f} ({s.n})" for s in e.slices[:40]} if e else {}
+
+
+def _differences(a: dict[str, str], b: dict[str, str], *, keep_equal: bool = False) -> tuple[tuple[str, ...], ...]:
+    keys = [k for k in {**a, **b} if keep_equal or a.get(k) != b.get(k)]
+    return tuple((k, words.one_line(a.get(k, "")), words.one_line(b.get(k, ""))) for k in keys)
+
+
+def _facts(pairs: Sequence[tuple[str, str]]) -> tuple[Block, ...]:
+    return (Table(("", ""), tuple((k, v) for k, v in pairs if v)),)
+
+
+def _bullets(texts: Iterable[str]) -> tuple[Block, ...]:
+    items = tuple(words.cut(t, 1000) for t in texts)
+    more = (f"{len(items) - 50} more",) if len(items) > 50 else ()
+    return (Bullets((*items[:50], *more)),) if items else ()
+
+
+def _titled(title: str, blocks: tuple[Block, ...]) -> tuple[Block, ...]:
+    return (Heading(title), *blocks) if blocks else ()

@@ -1,0 +1,247 @@
+"""How things are said: one wording of status, score, gain, cost and decision for text, HTML and widget alike.
+
+Nothing here escapes for a medium (the renderers do), but everything that came from a person, a model or a data set
+passes `clean`, so that no control or direction character reaches a terminal or a page.
+"""
+
+from __future__ import annotations
+
+import math
+import unicodedata
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from trex_nb.core.events import ProposalFailed
+from trex_nb.core.ids import NodeId
+from trex_nb.core.node import CurvePoint, Decision, Node, Run, Status
+from trex_nb.core.plan import Expectation, Plan
+from trex_nb.core.result import Score
+from trex_nb.search.tree import Tree
+
+GLYPHS = {
+    Status.PROPOSED: "?",
+    Status.APPROVED: "✓",
+    Status.RUNNING: "▶",
+    Status.SUCCEEDED: "●",
+    Status.FAILED: "✗",
+    Status.PRUNED: "–",
+    Status.REDIRECTED: "↪",
+}
+"""One sign per status; it always stands with the word, never alone."""
+
+_BARS = "▁▂▃▄▅▆▇█"
+
+
+def status_words(status: Status) -> str:
+    """Glyph and word: "▶ running"."""
+    return f"{GLYPHS[status]} {status.value}"
+
+
+def clean(text: str) -> str:
+    """`text` without control, format (bidirectional overrides, zero width) and surrogate characters; tabs and line
+    ends stay."""
+    return "".join(c for c in text if c in "\n\t" or unicodedata.category(c) not in {"Cc", "Cf", "Cs"})
+
+
+def cut(text: str, limit: int) -> str:
+    """`text`, cleaned, at most `limit` characters of it, with a note when there was more."""
+    if len(text) <= limit:
+        return clean(text)
+    return f"{clean(text[:limit])} … (cut: {len(text):,} characters in all)"
+
+
+def one_line(text: str, limit: int = 120) -> str:
+    """`text` on one line, cut without a note; fit for a table cell."""
+    line = " ".join(clean(text[: 4 * limit]).split())
+    return line if len(line) <= limit and len(text) <= 4 * limit else line[: limit - 1] + "…"
+
+
+def duration(seconds: float) -> str:
+    """Seconds for a person: "0.4 s", "12 s", "3.4 min", "2 h 05 min"."""
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    if seconds < 99.5:
+        return f"{seconds:.0f} s"
+    if seconds < 3600:
+        return f"{seconds / 60:.1f} min"
+    minutes = round(seconds / 60)
+    return f"{minutes // 60} h {minutes % 60:02d} min"
+
+
+def moment(seconds: float) -> str:
+    """Seconds since the epoch as "2026-11-21 14:02 UTC"."""
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M UTC")
+
+
+def memory(megabytes: float) -> str:
+    """Megabytes for a person."""
+    return f"{megabytes:.0f} MB" if megabytes < 10_000 else f"{megabytes / 1000:.0f} GB"
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One score minus another, with its standard error."""
+
+    value: float
+    stderr: float
+
+    @property
+    def is_beyond_noise(self) -> bool:
+        """Whether it is at least two standard errors from zero."""
+        return self.value != 0 and abs(self.value) >= 2 * self.stderr
+
+    def __str__(self) -> str:
+        return f"{self.value:+.3f} ± {self.stderr:.3f}"
+
+    @property
+    def verdict(self) -> str:
+        """In words."""
+        return "beyond 2 standard errors" if self.is_beyond_noise else "cannot tell (within 2 standard errors)"
+
+
+def difference(score: Score, other: Score) -> Difference:
+    """`score` minus `other`, their errors taken as independent. Both are of the same items, so this is on the safe
+    side: a paired comparison would have the smaller error."""
+    return Difference(score.value - other.value, math.hypot(score.stderr, other.stderr))
+
+
+def score_words(node: Node) -> str:
+    """The score as "0.612 ± 0.020", marked when it comes from a share of the data; empty without a score."""
+    if node.score is None:
+        return ""
+    return f"{node.score} (probe)" if node.is_probe else str(node.score)
+
+
+def gain(tree: Tree, node: Node) -> tuple[Difference, Node] | None:
+    """The gain of `node` against its nearest scored ancestor, and that ancestor."""
+    ancestor = tree.scored_ancestor(node.id)
+    if node.score is None or ancestor is None or ancestor.score is None:
+        return None
+    return difference(node.score, ancestor.score), ancestor
+
+
+def gain_words(tree: Tree, node: Node) -> str:
+    """The gain as "+0.120 vs n0", with "cannot tell" when it is within two standard errors; empty without a score."""
+    found = gain(tree, node)
+    if found is None:
+        return ""
+    by, ancestor = found
+    return f"{by.value:+.3f} vs {ancestor.id}" + ("" if by.is_beyond_noise else ", cannot tell")
+
+
+def cost_words(node: Node) -> str:
+    """What was spent, or what is expected ("≈ 24 s") while nothing was."""
+    if node.seconds > 0 or node.status.is_finished:
+        return duration(node.seconds)
+    return f"≈ {duration(60 * node.plan.expected.minutes * len(node.plan.configs))}"
+
+
+def expected_words(plan: Plan) -> str:
+    """What the Researcher said it expects, before the run."""
+    e, runs = plan.expected, len(plan.configs)
+    each = f"{duration(60 * e.minutes)} and {memory(e.memory_mb)}" + (f" for each of {runs} runs" if runs > 1 else "")
+    return "; ".join(part for part in (_expected_score(e), each, e.risk and f"risk: {cut(e.risk, 500)}") if part)
+
+
+def _expected_score(e: Expectation) -> str:
+    if e.score is None:
+        return "" if e.gain is None else f"gain {e.gain:+.3f}"
+    noise = "" if e.stderr is None else f" ± {e.stderr:.3f}"
+    return f"score {e.score:.3f}{noise}" + ("" if e.gain is None else f" (gain {e.gain:+.3f})")
+
+
+def decision_words(decision: Decision) -> str:
+    """The decision as "approved by human"."""
+    return f"{decision.what} by {decision.actor}"
+
+
+def decided_words(node: Node) -> str:
+    """The last decision about `node`; empty when there is none."""
+    return decision_words(node.decisions[-1]) if node.decisions else ""
+
+
+def node_words(tree: Tree, node: Node) -> str:
+    """Status of a node, also saying when a node above it was pruned."""
+    out = node.status is not Status.PRUNED and tree.is_pruned(node.id)
+    return status_words(node.status) + (" (branch pruned)" if out else "")
+
+
+def losses(curve: Sequence[CurvePoint], limit: int = 40) -> tuple[float, ...]:
+    """At most `limit` finite training losses of a curve, evenly thinned; first and last stay."""
+    values = [p.loss for p in curve if p.loss is not None and math.isfinite(p.loss)]
+    if len(values) <= limit:
+        return tuple(values)
+    return tuple(values[round(i * (len(values) - 1) / (limit - 1))] for i in range(limit))
+
+
+def sparkline(values: Sequence[float]) -> str:
+    """Values as block characters, lowest to highest; empty for none."""
+    if not values:
+        return ""
+    low, span = min(values), max(values) - min(values)
+    return "".join(_BARS[round((v - low) / span * 7)] if span else _BARS[3] for v in values)
+
+
+def progress(run: Run) -> float:
+    """Share of a run's steps that are done, 0 to 1."""
+    if run.checkpoint or run.is_finished:
+        return 1.0
+    if not run.curve or run.curve[-1].total <= 0:
+        return 0.0
+    return min(1.0, run.curve[-1].step / run.curve[-1].total)
+
+
+def node_progress(node: Node) -> float | None:
+    """Share done of a running node's runs; None when it is not running."""
+    if node.status is not Status.RUNNING:
+        return None
+    return sum(progress(r) for r in node.runs) / len(node.runs)
+
+
+def best_id(tree: Tree) -> NodeId | None:
+    """The id of the best node; ask once per document, not once per row: it looks at all nodes."""
+    return tree.best.id if tree.best else None
+
+
+def names(nodes: Sequence[Node], limit: int = 4) -> str:
+    """Ids of nodes, the rest as a number: "n1, n2 and 5 more"."""
+    rest = len(nodes) - limit
+    return ", ".join(n.id for n in nodes[:limit]) + (f" and {rest} more" if rest > 0 else "")
+
+
+def state_words(tree: Tree) -> str:
+    """What the study is doing and waiting for, on one line."""
+    open_ = [n for n in tree.nodes.values() if not n.status.is_finished and not tree.is_pruned(n.id)]
+    by = {s: [n for n in open_ if n.status is s] for s in Status}
+    parts = ["paused"] if tree.is_paused else []
+    if tree.auto:
+        until = f" or {moment(tree.auto.until)}" if tree.auto.until is not None else ""
+        parts.append(f"auto until {tree.auto.rounds} rounds{until}")
+    if by[Status.RUNNING]:
+        parts.append(f"running {names(by[Status.RUNNING])}")
+    if tree.requests:
+        parts.append(f"the Researcher is writing {sum(r.n for r in tree.requests.values())} proposals")
+    if by[Status.APPROVED]:
+        wait = "ready to run" if tree.jobs else "approved, start with %trex run"
+        parts.append(f"{names(by[Status.APPROVED])} {wait}")
+    if by[Status.PROPOSED]:
+        parts.append(f"{names(by[Status.PROPOSED])} await{'s' * (len(by[Status.PROPOSED]) == 1)} your decision")
+    answer = tree.answers[max(tree.answers)] if tree.answers else None
+    if isinstance(answer, ProposalFailed):
+        parts.append(f"no proposal came: {one_line(answer.reason, 200)}")
+    return "; ".join(parts) or "idle"
+
+
+def budget_words(tree: Tree) -> str:
+    """What was spent of the budget: rounds and compute."""
+    budget = tree.budget
+    spent = f"{tree.seconds / 60:.1f} of {budget.minutes:g} min of compute"
+    return f"{tree.rounds} of {budget.rounds} rounds, {spent}"
+
+
+def counts_words(tree: Tree) -> str:
+    """How many nodes of each status: "3 succeeded, 1 failed"."""
+    counts = Counter(n.status for n in tree.nodes.values())
+    return ", ".join(f"{counts[s]} {s.value}" for s in Status if counts[s])

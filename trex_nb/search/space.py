@@ -1,0 +1,257 @@
+"""The typed search space: every knob of a plan that the offline Researcher may turn, with its range and its default.
+
+A `Point` is a plan as a flat mapping from field name to value; `Space.point` and `Space.build` go back and forth. The
+space depends on the task: slice weights exist only where there are few slices, balancing only where answers are labels,
+and learning rates are centred by the size of the base model. That centre (2e-4 at 1 B parameters, growing with the
+square root of smallness; a fifth of it for full fine-tuning) is ours; it hits the measured optimum on our tiny base.
+"""
+
+from __future__ import annotations
+
+import math
+import random
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from trex_nb.core.events import BaseFacts, DataFacts
+from trex_nb.core.plan import Change, Plan
+from trex_nb.core.recipe import Balance, DataRecipe, Dedup, Mix, Op, Sample, SliceWeight
+from trex_nb.core.training import FullTraining, LoraTraining, TrainingConfig, Untrained
+
+Value = float | int | str | bool
+Point = Mapping[str, Value]
+
+_ATTENTION = ("q_proj", "k_proj", "v_proj", "o_proj")
+_COMMON = ("num_train_epochs", "per_device_train_batch_size", "warmup_steps", "weight_decay", "lr_scheduler_type")
+_MOST_SLICES = 8
+_LONGEST = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One knob. `values` are its choices in order, or None for a real between `low` and `high` on a log scale.
+    `method` says for which method it exists (None: for all)."""
+
+    name: str
+    default: Value
+    values: tuple[Value, ...] | None = None
+    low: float = 0.0
+    high: float = 0.0
+    method: str | None = None
+
+    def unit(self, value: Value) -> float:
+        """Where `value` lies in the range, from 0 to 1; a choice by its place, a number between choices in between."""
+        if self.values is None:
+            span = math.log(self.high / self.low)
+            return min(1.0, max(0.0, math.log(float(value) / self.low) / span))
+        last = max(1, len(self.values) - 1)
+        if self.is_categorical:
+            return self.values.index(value) / last if value in self.values else 0.0
+        return float(np.interp(float(value), [float(v) for v in self.values], range(len(self.values)))) / last
+
+    @property
+    def is_categorical(self) -> bool:
+        """Whether the choices have no order."""
+        return self.values is not None and any(isinstance(v, (str, bool)) for v in self.values)
+
+    def draw(self, rng: random.Random) -> Value:
+        """A value drawn uniformly (reals on the log scale)."""
+        if self.values is not None:
+            return rng.choice(self.values)
+        return _rounded(self.low * (self.high / self.low) ** rng.random())
+
+    def step(self, value: Value, rng: random.Random) -> Value:
+        """A different value near `value`: a neighbouring choice, or a factor of up to about 4."""
+        if self.values is None:
+            factor = math.exp(rng.choice((-1, 1)) * rng.uniform(0.3, 1.4))
+            if not self.low < float(value) * factor < self.high:
+                factor = 1 / factor
+            return _rounded(min(self.high, max(self.low, float(value) * factor)))
+        if self.is_categorical or value not in self.values:
+            return rng.choice([v for v in self.values if v != value])
+        at = self.values.index(value)
+        near = [i for i in (at - 1, at + 1) if 0 <= i < len(self.values)]
+        return self.values[rng.choice(near)]
+
+
+def _rounded(value: float) -> float:
+    """Two significant digits: enough to matter, few enough to read."""
+    return float(f"{value:.1e}")
+
+
+@dataclass(frozen=True, slots=True)
+class Space:
+    """All knobs of one study. `train_rows` turns the share of rows into a number; `max_length` is in tokens."""
+
+    fields: tuple[Field, ...]
+    train_rows: int
+    max_length: int
+
+    def field(self, name: str) -> Field:
+        """A field by name; `KeyError` when there is none."""
+        for field in self.fields:
+            if field.name == name:
+                return field
+        raise KeyError(name)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of all fields."""
+        return tuple(f.name for f in self.fields)
+
+    def active(self, point: Point) -> tuple[Field, ...]:
+        """The fields that exist for this point's method."""
+        return tuple(f for f in self.fields if f.method in (None, point["method"]))
+
+    def default(self) -> Point:
+        """The recommended plan: where a study starts."""
+        return self.completed({"method": "lora"})
+
+    def completed(self, point: Point) -> Point:
+        """`point` with defaults for missing fields, without those its method does not have."""
+        return {f.name: point.get(f.name, f.default) for f in self.active(point)}
+
+    def draw(self, rng: random.Random) -> Point:
+        """A random point: what random search tries."""
+        method = self.field("method").draw(rng)
+        return self.completed({f.name: f.draw(rng) for f in self.active({"method": method})} | {"method": method})
+
+    def edit(self, point: Point, rng: random.Random, frozen: frozenset[str] = frozenset()) -> Point:
+        """A neighbour of `point`: one to three of its fields changed, none of `frozen`."""
+        free = [f for f in self.active(point) if f.name not in frozen]
+        count = min(len(free), rng.choice((1, 1, 2, 2, 3)))
+        changed = {f.name: f.step(point.get(f.name, f.default), rng) for f in rng.sample(free, count)}
+        return self.completed({**point, **changed})
+
+    def point(self, plan: Plan) -> Point | None:
+        """A plan's first config as a point; None for the untrained baseline."""
+        config = plan.configs[0]
+        if isinstance(config, Untrained):
+            return None
+        return self.completed({**_config_fields(config), **self._recipe_fields(plan.recipe)})
+
+    def _recipe_fields(self, recipe: DataRecipe) -> dict[str, Value]:
+        found: dict[str, Value] = {}
+        for op in recipe.ops:
+            if isinstance(op, Dedup):
+                found["dedup"] = True
+            elif isinstance(op, Balance):
+                found["balance"] = op.strength
+            elif isinstance(op, Sample):
+                found["share"] = self._share(op.n)
+            elif isinstance(op, Mix):
+                found |= {f"weight[{w.slice}]": w.weight for w in op.weights}
+        return found
+
+    def _share(self, n: int) -> Value:
+        """The choice that stands for `n` rows, or the share itself."""
+        choices = self.field("share").values or ()
+        same = [c for c in choices if self._rows(float(c)) == n]
+        return same[-1] if same else n / max(1, self.train_rows)
+
+    def _rows(self, share: float) -> int:
+        return max(1, round(share * self.train_rows))
+
+    def build(self, point: Point, seed: int) -> tuple[DataRecipe, TrainingConfig]:
+        """The recipe and config that a point stands for."""
+        return DataRecipe(ops=tuple(self._ops(point)), seed=seed), _config(point, self.max_length, seed)
+
+    def _ops(self, point: Point) -> list[Op]:
+        ops: list[Op] = []
+        if point.get("dedup"):
+            ops.append(Dedup())
+        if balance := float(point.get("balance", 0)):
+            ops.append(Balance(strength=balance))
+        weights = {n[7:-1]: float(v) for n, v in point.items() if n.startswith("weight[") and v != 1}
+        if weights:
+            ops.append(Mix(weights=tuple(SliceWeight(slice=s, weight=w) for s, w in weights.items())))
+        if (share := float(point.get("share", 1))) < 1:
+            ops.append(Sample(n=self._rows(share)))
+        return ops
+
+
+_HEADLINE = ("method", "learning_rate", "full_learning_rate", "r", "num_train_epochs")
+
+
+def changes(before: Point | None, after: Point, default: Point) -> tuple[Change, ...]:
+    """What a child changes, field by field. Against the untrained baseline (None) everything is new: the headline
+    fields are named, and those that are not as in `default`."""
+    old = before or {}
+    names = [n for n in dict.fromkeys((*old, *after)) if old.get(n) != after.get(n)]
+    if before is None:
+        names = [n for n in names if n in _HEADLINE or after[n] != default.get(n, after[n])]
+    return tuple(Change(field=n, before=_show(old.get(n)), after=_show(after.get(n))) for n in names)
+
+
+def _show(value: Value | None) -> str:
+    if value is None:
+        return "–"
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def space_for(data: DataFacts, base: BaseFacts) -> Space:
+    """The space of a task on a base model."""
+    lora_lr = min(2e-2, 2e-4 * math.sqrt(1e9 / base.parameters))
+    fields = [
+        Field("method", "lora", ("lora", "full")),
+        _rate("learning_rate", lora_lr, "lora"),
+        _rate("full_learning_rate", lora_lr / 5, "full"),
+        Field("num_train_epochs", 2.0, (0.5, 1.0, 2.0, 3.0, 4.0)),
+        Field("per_device_train_batch_size", 16, (8, 16, 32)),
+        Field("warmup_steps", 0.05, (0.0, 0.05, 0.1, 0.2)),
+        Field("weight_decay", 0.0, (0.0, 0.01, 0.1)),
+        Field("lr_scheduler_type", "linear", ("linear", "cosine", "constant")),
+        Field("r", 16, (2, 4, 8, 16, 32, 64), method="lora"),
+        Field("alpha_ratio", 2, (1, 2, 4), method="lora"),
+        Field("target_modules", "all-linear", ("all-linear", "attention"), method="lora"),
+        Field("share", 1.0, (0.25, 0.5, 1.0)),
+        Field("dedup", default=False, values=(False, True)),
+        *_label_fields(data),
+    ]
+    longest = data.longest_prompt + data.longest_answer
+    return Space(tuple(fields), data.train, max_length=min(_LONGEST, _next_power(max(64, longest + 32))))
+
+
+def _rate(name: str, centre: float, method: str) -> Field:
+    return Field(name, _rounded(centre), low=_rounded(centre / 30), high=_rounded(centre * 5), method=method)
+
+
+def _label_fields(data: DataFacts) -> Sequence[Field]:
+    found = [Field("balance", 0.0, (0.0, 0.25, 0.5, 0.75, 1.0))] if data.closed_answers else []
+    if 2 <= len(data.slices) <= _MOST_SLICES:
+        found += [Field(f"weight[{name}]", 1.0, (0.25, 0.5, 1.0, 2.0, 4.0)) for name, _ in data.slices]
+    return found
+
+
+def _next_power(n: int) -> int:
+    return 1 << (n - 1).bit_length()
+
+
+def _config_fields(config: LoraTraining | FullTraining) -> dict[str, Value]:
+    found: dict[str, Value] = {name: getattr(config, name) for name in ("method", *_COMMON)}
+    rate = "learning_rate" if isinstance(config, LoraTraining) else "full_learning_rate"
+    found[rate] = config.learning_rate
+    if isinstance(config, LoraTraining):
+        found["r"] = config.r
+        ratio = config.lora_alpha / config.r
+        found["alpha_ratio"] = int(ratio) if ratio.is_integer() else ratio
+        found["target_modules"] = "all-linear" if config.target_modules == "all-linear" else "attention"
+    return found
+
+
+def _config(point: Point, max_length: int, seed: int) -> TrainingConfig:
+    common = {name: point[name] for name in _COMMON} | {"max_length": max_length, "seed": seed}
+    if point["method"] == "full":
+        return FullTraining.model_validate(common | {"learning_rate": point["full_learning_rate"]})
+    r = int(point["r"])
+    return LoraTraining.model_validate(
+        common
+        | {
+            "learning_rate": point["learning_rate"],
+            "r": r,
+            "lora_alpha": max(1, round(r * float(point["alpha_ratio"]))),
+            "target_modules": "all-linear" if point["target_modules"] == "all-linear" else _ATTENTION,
+        }
+    )

@@ -1,0 +1,346 @@
+"""The Tree: a study's whole state as a fold over its events.
+
+`Tree.replay(stamped)` and applying the same events one at a time give equal trees; nothing else ever changes a tree.
+One `_on_<kind>` function per event; `tests/test_vocabulary.py` holds that none is missing. The tree knows no clock
+and no I/O. Scores of the test split are not in it at all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from trex_nb.core import events as ev
+from trex_nb.core.ids import ROOT, NodeId, RunId, node_of, run_id
+from trex_nb.core.node import Auto, CurvePoint, Decision, Node, Nodes, Run, Status
+from trex_nb.core.plan import Plan
+from trex_nb.core.result import Cost, Insight
+from trex_nb.core.task import Budget, Task
+
+
+@dataclass(frozen=True, slots=True)
+class Tree:
+    """An immutable study. A `TreeView` for agents and policies; the rest is for the Study and the faces.
+
+    `requests` are proposals asked for and not answered yet, by number; `answers` what came of the others; `refusals`
+    counts the requests without directions that came to nothing, one after the other, since auto was started.
+    """
+
+    created: ev.StudyCreated | None = None
+    seq: int = 0
+    time: float = 0.0
+    nodes: Nodes = field(default_factory=dict)
+    insights: tuple[Insight, ...] = ()
+    requests: Mapping[int, ev.ProposalRequested] = field(default_factory=dict)
+    answers: Mapping[int, ev.ProposalMade | ev.ProposalFailed] = field(default_factory=dict)
+    jobs: int | None = None
+    is_paused: bool = False
+    auto: Auto | None = None
+    auto_stopped: str = ""
+    refusals: int = 0
+    changed_budget: Budget | None = None
+
+    @classmethod
+    def replay(cls, log: Iterable[ev.Stamped]) -> Tree:
+        """The tree after `log`."""
+        tree = cls()
+        for stamped in log:
+            tree = tree.apply(stamped)
+        return tree
+
+    def apply(self, stamped: ev.Stamped) -> Tree:
+        """The tree after one more event."""
+        changed = _HANDLERS[stamped.event.kind](self, stamped.event, stamped)
+        return replace(changed, seq=stamped.seq, time=stamped.time)
+
+    @property
+    def name(self) -> str:
+        """The study's name."""
+        return self._created.study
+
+    @property
+    def task(self) -> Task:
+        """The study's task."""
+        return self._created.task
+
+    @property
+    def budget(self) -> Budget:
+        """What the study may spend: the task's budget, or what the person made of it."""
+        return self.changed_budget or self.task.budget
+
+    @property
+    def data(self) -> ev.DataFacts:
+        """What is known of the prepared data."""
+        return self._created.data
+
+    @property
+    def base(self) -> ev.BaseFacts:
+        """What is known of the base model."""
+        return self._created.base
+
+    @property
+    def _created(self) -> ev.StudyCreated:
+        if self.created is None:
+            raise ValueError("a tree without StudyCreated has no task")
+        return self.created
+
+    @property
+    def root(self) -> Node:
+        """The baseline."""
+        return self.nodes[ROOT]
+
+    @property
+    def best(self) -> Node | None:
+        """The node with the highest search score among full runs that nobody pruned."""
+        full = [n for n in self.nodes.values() if n.score and not n.is_probe and not self.is_pruned(n.id)]
+        return max(full, key=_score_value, default=None)
+
+    @property
+    def rounds(self) -> int:
+        """Rounds used up: nodes beside the root that were let run."""
+        return sum(_uses_a_round(n) for n in self.nodes.values())
+
+    @property
+    def seconds(self) -> float:
+        """Compute spent: seconds of all jobs added up."""
+        return sum(n.seconds for n in self.nodes.values())
+
+    def path(self, node: NodeId) -> tuple[Node, ...]:
+        """The nodes from the root to `node`, both included."""
+        at: NodeId | None = node
+        found = []
+        while at is not None:
+            found.append(self.nodes[at])
+            at = self.nodes[at].parent
+        return tuple(reversed(found))
+
+    def is_pruned(self, node: NodeId) -> bool:
+        """Whether `node` or any node above it was pruned."""
+        return any(n.status is Status.PRUNED for n in self.path(node))
+
+    def scored_ancestor(self, node: NodeId) -> Node | None:
+        """The nearest node above `node` that has a score to compare with."""
+        return next((n for n in reversed(self.path(node)[:-1]) if n.score), None)
+
+    def subtree(self, node: NodeId) -> tuple[Node, ...]:
+        """`node` and all below it, parents first."""
+        found: list[Node] = []
+        stack = [node]
+        while stack:
+            found.append(self.nodes[stack.pop()])
+            stack.extend(reversed(found[-1].children))
+        return tuple(found)
+
+    def run(self, run: RunId) -> Run:
+        """A run by its id."""
+        return next(r for r in self.nodes[node_of(run)].runs if r.id == run)
+
+    def finished_run(self, key: str) -> Run | None:
+        """The first run with content hash `key` that has its evaluation."""
+        runs = (r for n in self.nodes.values() for r in n.runs)
+        return next((r for r in runs if r.key == key and r.evaluation), None)
+
+    def _with_node(self, node: NodeId, **changes: Any) -> Tree:
+        nodes = dict(self.nodes)
+        nodes[node] = replace(nodes[node], **changes)
+        return replace(self, nodes=nodes)
+
+    def _with_run(self, run: RunId, **changes: Any) -> Tree:
+        node = self.nodes[node_of(run)]
+        return self._with_runs(node, (replace(r, **changes) if r.id == run else r for r in node.runs))
+
+    def _with_runs(self, node: Node, changed: Iterable[Run]) -> Tree:
+        runs = tuple(changed)
+        return self._with_node(node.id, runs=runs, status=_status_from_runs(node.status, runs))
+
+
+def _score_value(node: Node) -> float:
+    assert node.score is not None
+    return node.score.value
+
+
+def _uses_a_round(node: Node) -> bool:
+    ran = node.status in (Status.APPROVED, Status.RUNNING) or node.status.is_finished
+    return node.parent is not None and (ran or any(r.is_submitted for r in node.runs))
+
+
+def _status_from_runs(status: Status, runs: tuple[Run, ...]) -> Status:
+    if status is Status.PRUNED or not any(r.is_submitted for r in runs):
+        return status
+    if not all(r.is_finished or (r.stop_requested and not r.is_submitted) for r in runs):
+        return Status.RUNNING
+    return Status.SUCCEEDED if any(r.evaluation for r in runs) else Status.FAILED
+
+
+def _fresh_runs(node: NodeId, plan: Plan) -> tuple[Run, ...]:
+    return tuple(Run(run_id(node, i + 1), config) for i, config in enumerate(plan.configs))
+
+
+def _new_node(tree: Tree, node: NodeId, parent: NodeId | None, plan: Plan, request: int) -> Tree:
+    nodes = dict(tree.nodes)
+    depth = 0
+    if parent is not None:
+        depth = nodes[parent].depth + 1
+        nodes[parent] = replace(nodes[parent], children=(*nodes[parent].children, node))
+    nodes[node] = Node(node, parent, depth, plan, Status.PROPOSED, _fresh_runs(node, plan), request)
+    return replace(tree, nodes=nodes)
+
+
+def _decided(tree: Tree, node: NodeId, stamped: ev.Stamped, what: str, why: str = "", **changes: Any) -> Tree:
+    decision = Decision(stamped.actor, what, stamped.time, why)
+    return tree._with_node(node, decisions=(*tree.nodes[node].decisions, decision), **changes)
+
+
+def _on_study_created(tree: Tree, e: ev.StudyCreated, s: ev.Stamped) -> Tree:
+    tree = _new_node(replace(tree, created=e), ROOT, None, e.root, 0)
+    return _decided(tree, ROOT, s, "approved", "the baseline", status=Status.APPROVED)
+
+
+def _on_proposal_requested(tree: Tree, e: ev.ProposalRequested, _: ev.Stamped) -> Tree:
+    return replace(tree, requests={**tree.requests, e.request: e})
+
+
+def _answered(tree: Tree, e: ev.ProposalMade | ev.ProposalFailed, _: ev.Stamped) -> Tree:
+    open_ = {number: r for number, r in tree.requests.items() if number != e.request}
+    answers = {**tree.answers, e.request: e}
+    asked = tree.requests.get(e.request)
+    is_refused = isinstance(e, ev.ProposalFailed) or not e.nodes
+    if is_refused and asked and asked.of and _waits_again(tree.nodes[asked.of]):
+        tree = tree._with_node(asked.of, status=Status.PROPOSED)
+    refusals = tree.refusals
+    if asked and asked.directions is None:
+        refusals = refusals + 1 if is_refused else 0
+    return replace(tree, requests=open_, answers=answers, refusals=refusals)
+
+
+def _waits_again(node: Node) -> bool:
+    """Whether a node was set aside for a redirect of which nothing came."""
+    return node.status is Status.REDIRECTED and not node.children
+
+
+def _on_node_proposed(tree: Tree, e: ev.NodeProposed, _: ev.Stamped) -> Tree:
+    return _new_node(tree, e.node, e.parent, e.plan, e.request)
+
+
+def _on_node_approved(tree: Tree, e: ev.NodeApproved, s: ev.Stamped) -> Tree:
+    return _decided(tree, e.node, s, "approved", status=Status.APPROVED)
+
+
+def _on_node_pruned(tree: Tree, e: ev.NodePruned, s: ev.Stamped) -> Tree:
+    return _decided(tree, e.node, s, "pruned", e.why, status=Status.PRUNED)
+
+
+def _on_node_redirected(tree: Tree, e: ev.NodeRedirected, s: ev.Stamped) -> Tree:
+    waits = tree.nodes[e.node].status is Status.PROPOSED
+    changes = {"status": Status.REDIRECTED} if waits else {}
+    return _decided(tree, e.node, s, "redirected", e.text, **changes)
+
+
+def _on_node_edited(tree: Tree, e: ev.NodeEdited, s: ev.Stamped) -> Tree:
+    return _decided(tree, e.node, s, "edited", plan=e.plan, runs=_fresh_runs(e.node, e.plan))
+
+
+def _on_node_noted(tree: Tree, e: ev.NodeNoted, _: ev.Stamped) -> Tree:
+    return tree._with_node(e.node, notes=(*tree.nodes[e.node].notes, e.text))
+
+
+def _on_job_submitted(tree: Tree, e: ev.JobSubmitted, _: ev.Stamped) -> Tree:
+    return tree._with_run(e.run, attempt=e.attempt, key=e.key, folder=e.folder, line=0, curve=(), pid=None)
+
+
+def _on_job_started(tree: Tree, e: ev.JobStarted, _: ev.Stamped) -> Tree:
+    return tree._with_run(e.run, pid=e.pid, line=e.line)
+
+
+def _on_job_progressed(tree: Tree, e: ev.JobProgressed, _: ev.Stamped) -> Tree:
+    point = CurvePoint(e.step, e.total, e.loss, e.eval_loss)
+    return tree._with_run(e.run, curve=(*tree.run(e.run).curve, point), line=e.line)
+
+
+def _on_job_finished(tree: Tree, e: ev.JobFinished, _: ev.Stamped) -> Tree:
+    return tree._with_run(e.run, checkpoint=e.checkpoint, cost=e.cost, line=e.line)
+
+
+def _on_run_reused(tree: Tree, e: ev.RunReused, _: ev.Stamped) -> Tree:
+    old = tree.run(e.source)
+    return tree._with_run(
+        e.run, source=e.source, key=old.key, folder=old.folder, curve=old.curve,
+        checkpoint=old.checkpoint, evaluation=old.evaluation, cost=Cost(),
+    )  # fmt: skip
+
+
+def _on_run_evaluated(tree: Tree, e: ev.RunEvaluated, _: ev.Stamped) -> Tree:
+    return tree._with_run(e.run, evaluation=e.evaluation)
+
+
+def _on_run_failed(tree: Tree, e: ev.RunFailed, _: ev.Stamped) -> Tree:
+    return tree._with_run(e.run, failure=e.failure, cost=e.cost)
+
+
+def _on_node_diagnosed(tree: Tree, e: ev.NodeDiagnosed, _: ev.Stamped) -> Tree:
+    return tree._with_node(e.node, findings=e.findings, is_diagnosed=True)
+
+
+def _on_insight_recorded(tree: Tree, e: ev.InsightRecorded, _: ev.Stamped) -> Tree:
+    kept = tuple(i for i in tree.insights if i.text not in e.insight.supersedes)
+    return replace(tree, insights=(*kept, e.insight))
+
+
+def _on_jobs_allowed(tree: Tree, e: ev.JobsAllowed, _: ev.Stamped) -> Tree:
+    return replace(tree, jobs=e.jobs, is_paused=False)
+
+
+def _on_stop_requested(tree: Tree, e: ev.StopRequested, s: ev.Stamped) -> Tree:
+    node = tree.nodes[e.node]
+    return _decided(tree._with_runs(node, (replace(r, stop_requested=True) for r in node.runs)), e.node, s, "stopped")
+
+
+def _on_study_paused(tree: Tree, _e: ev.StudyPaused, _: ev.Stamped) -> Tree:
+    return replace(tree, is_paused=True)
+
+
+def _on_study_resumed(tree: Tree, _e: ev.StudyResumed, _: ev.Stamped) -> Tree:
+    return replace(tree, is_paused=False)
+
+
+def _on_budget_changed(tree: Tree, e: ev.BudgetChanged, _: ev.Stamped) -> Tree:
+    return replace(tree, changed_budget=e.budget)
+
+
+def _on_auto_started(tree: Tree, e: ev.AutoStarted, _: ev.Stamped) -> Tree:
+    return replace(tree, auto=Auto(e.rounds, e.until), jobs=e.jobs, is_paused=False, auto_stopped="", refusals=0)
+
+
+def _on_auto_stopped(tree: Tree, e: ev.AutoStopped, _: ev.Stamped) -> Tree:
+    return replace(tree, auto=None, auto_stopped=e.why)
+
+
+_HANDLERS: dict[str, Callable[[Tree, Any, ev.Stamped], Tree]] = {
+    "study_created": _on_study_created,
+    "proposal_requested": _on_proposal_requested,
+    "proposal_made": _answered,
+    "proposal_failed": _answered,
+    "node_proposed": _on_node_proposed,
+    "node_approved": _on_node_approved,
+    "node_pruned": _on_node_pruned,
+    "node_redirected": _on_node_redirected,
+    "node_edited": _on_node_edited,
+    "node_noted": _on_node_noted,
+    "job_submitted": _on_job_submitted,
+    "job_started": _on_job_started,
+    "job_progressed": _on_job_progressed,
+    "job_finished": _on_job_finished,
+    "run_reused": _on_run_reused,
+    "run_evaluated": _on_run_evaluated,
+    "run_failed": _on_run_failed,
+    "node_diagnosed": _on_node_diagnosed,
+    "insight_recorded": _on_insight_recorded,
+    "jobs_allowed": _on_jobs_allowed,
+    "stop_requested": _on_stop_requested,
+    "study_paused": _on_study_paused,
+    "study_resumed": _on_study_resumed,
+    "budget_changed": _on_budget_changed,
+    "auto_started": _on_auto_started,
+    "auto_stopped": _on_auto_stopped,
+}

@@ -1,0 +1,88 @@
+"""Every path of a study, in one class; nothing else builds a path by hand.
+
+.trex/<study>/
+  study.db                       the event log
+  leader.lock                    held by the process that starts jobs for this study
+  data/train.jsonl               prepared rows, for jobs
+  sealed/search.jsonl test.jsonl prepared rows with references, for the evaluator alone
+  runs/<run>/                    experiment.ipynb, events.jsonl, adapter/, predictions.search.jsonl, …
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from trex_nb.core.base import Frozen
+from trex_nb.core.ids import RunId, StudyId, is_study_name
+from trex_nb.core.task import Split
+
+
+@dataclass(frozen=True, slots=True)
+class StudyFolder:
+    """The folder of one study. Making this object touches no disk."""
+
+    path: Path
+
+    @classmethod
+    def of(cls, root: Path, study: StudyId) -> StudyFolder:
+        """The folder of `study` under `root` (`.trex`)."""
+        return cls(root.absolute() / study)
+
+    @property
+    def database(self) -> Path:
+        """The event log."""
+        return self.path / "study.db"
+
+    @property
+    def lock(self) -> Path:
+        """Held by the one process that starts jobs."""
+        return self.path / "leader.lock"
+
+    @property
+    def train_file(self) -> Path:
+        """Prepared train rows."""
+        return self.path / "data" / "train.jsonl"
+
+    def references(self, split: Split) -> Path:
+        """Prepared rows of an evaluation split; read by the evaluator alone."""
+        return self.path / "sealed" / f"{split}.jsonl"
+
+    def run(self, run: RunId, attempt: int) -> Path:
+        """The folder of one attempt of a run."""
+        name = run if attempt == 1 else f"{run}-attempt{attempt}"
+        return self.path / "runs" / name
+
+    def relative(self, path: Path) -> str:
+        """`path` as it is stored in events: relative to the study, with forward slashes."""
+        return path.absolute().relative_to(self.path).as_posix()
+
+    def exists(self) -> bool:
+        """Whether a study was created here."""
+        return self.database.exists()
+
+
+def studies_in(root: Path) -> tuple[StudyId, ...]:
+    """Names of the studies under `root`, oldest first."""
+    if not root.is_dir():
+        return ()
+    made = [p for p in root.iterdir() if is_study_name(p.name) and (p / "study.db").exists()]
+    return tuple(StudyId(p.name) for p in sorted(made, key=lambda p: p.stat().st_mtime))
+
+
+def write_rows(path: Path, rows: Iterable[Frozen]) -> None:
+    """Write pydantic rows as JSON lines, whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f"{path.name}.part{os.getpid()}")
+    with part.open("w", encoding="utf-8") as file:
+        file.writelines(row.model_dump_json() + "\n" for row in rows)
+    part.replace(path)
+
+
+def remove_tree(path: Path) -> None:
+    """Delete a folder that was made by a failed start."""
+    if path.exists():
+        shutil.rmtree(path)

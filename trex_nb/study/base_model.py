@@ -1,0 +1,79 @@
+"""The base model, looked at without loading it: where it is, what its content hash is, how many parameters it has.
+
+A folder is read from its safetensors headers (8 bytes of length, then JSON: the format's own definition). A hub id is
+looked for in the local cache first and asked of the hub otherwise.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import json
+import math
+import struct
+from pathlib import Path
+from typing import Any
+
+from trex_nb import tiny
+from trex_nb.core.base import content_hash
+from trex_nb.core.events import BaseFacts
+from trex_nb.errors import MissingExtraError, TaskError
+
+_BLOCK = 1 << 20
+
+
+def base_facts(model: str) -> BaseFacts:
+    """Facts on `tiny`, a local folder or a hub id; raises `TaskError` when it cannot be had."""
+    folder = base_path(model)
+    if Path(folder).is_dir():
+        weights = sorted(Path(folder).glob("*.safetensors"))
+        if not weights:
+            raise TaskError(f"{model} has no .safetensors weights.", "a folder made by save_pretrained, or a hub id")
+        return BaseFacts(model=model, hash=_hash(weights), parameters=sum(_parameters(w) for w in weights))
+    return _from_hub(model)
+
+
+def base_path(model: str) -> str:
+    """What `from_pretrained` is given for a task's `base_model`."""
+    return str(tiny.path()) if model == "tiny" else model
+
+
+def _hash(files: list[Path]) -> str:
+    digest = hashlib.sha256()
+    for path in files:
+        with path.open("rb") as file:
+            while block := file.read(_BLOCK):
+                digest.update(block)
+    return digest.hexdigest()[:16]
+
+
+def _parameters(path: Path) -> int:
+    try:
+        with path.open("rb") as file:
+            (length,) = struct.unpack("<Q", file.read(8))
+            header: dict[str, Any] = json.loads(file.read(min(length, 1 << 27)))
+    except (struct.error, ValueError) as error:
+        raise TaskError(f"{path} is not a safetensors file.", "download or save the model again") from error
+    shapes: list[list[int]] = [t["shape"] for name, t in header.items() if name != "__metadata__"]
+    return max(1, sum(math.prod(shape) for shape in shapes))
+
+
+def _from_hub(model: str) -> BaseFacts:
+    try:
+        hub = importlib.import_module("huggingface_hub")
+    except ImportError as error:
+        raise MissingExtraError("huggingface_hub", "train") from error
+    cached = hub.try_to_load_from_cache(model, "config.json") if model.count("/") == 1 else None
+    if isinstance(cached, str):
+        weights = sorted(Path(cached).parent.glob("*.safetensors"))
+        if weights:
+            return BaseFacts(model=model, hash=_hash(weights), parameters=sum(_parameters(w) for w in weights))
+    try:
+        info = hub.HfApi().model_info(model, timeout=10)
+    except (OSError, ValueError) as error:
+        reason = str(error).splitlines()[0][:200]
+        raise TaskError(
+            f"The base model {model!r} cannot be had: {reason}", "tiny, a local folder, or a hub id"
+        ) from error
+    total = info.safetensors.total if info.safetensors else 1_000_000_000
+    return BaseFacts(model=model, hash=content_hash(model, info.sha), parameters=max(1, total))

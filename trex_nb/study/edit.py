@@ -1,0 +1,92 @@
+"""Editing a plan in place: the person's `field=value` pairs, checked, onto a plan that has not run. Pure.
+
+Fields are a training config's own (spelled as in peft and trl), the recipe's knobs of the search space (`share`,
+`balance`, `dedup`, `weight[slice]`), and `fidelity`.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+
+from trex_nb.core.plan import Change, Plan
+from trex_nb.core.recipe import Filter
+from trex_nb.core.training import FullTraining, LoraTraining, TrainingConfig, Untrained
+from trex_nb.errors import CommandError
+from trex_nb.search.space import Space, Value
+
+_CONFIG: TypeAdapter[TrainingConfig] = TypeAdapter(TrainingConfig)
+_RECIPE = ("share", "balance", "dedup")
+
+
+def edited(plan: Plan, fields: Mapping[str, Any], space: Space) -> Plan:
+    """`plan` with `fields` changed; raises `CommandError` for an unknown field or a value out of range."""
+    recipe_fields = [n for n in space.names if n in _RECIPE or n.startswith("weight[")]
+    known = [*_config_fields(plan), *recipe_fields, "fidelity"]
+    for name in fields:
+        if name not in known:
+            near = difflib.get_close_matches(name, known, n=3) or known[:8]
+            raise CommandError(f"A plan has no field {name!r}.", f"one of {', '.join(near)}")
+    data = {n: v for n, v in fields.items() if n in recipe_fields}
+    config = {n: v for n, v in fields.items() if n in _config_fields(plan)}
+    try:
+        changed = plan.model_dump() | {"configs": [_config(c, config) for c in plan.configs]}
+        changed["recipe"] = _recipe(plan, data, space)
+        changed["fidelity"] = fields.get("fidelity", plan.fidelity)
+        changed["changes"] = [*plan.changes, *(_change(plan, n, v, space) for n, v in fields.items())]
+        changed["title"] = f"{plan.title} (edited: {', '.join(f'{n}={v}' for n, v in fields.items())})"[:200]
+        return Plan.model_validate({k: _plain(v) for k, v in changed.items()})
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = first["loc"][-1] if first["loc"] else "?"
+        if first["type"] == "extra_forbidden":
+            method = fields.get("method", plan.configs[0].method)
+            raise CommandError(f"{where}: the method {method} does not have it.", "leave the field out") from error
+        raise CommandError(f"{where}: {first['msg']} (got {first['input']!r}).", "another value") from error
+
+
+def _config_fields(plan: Plan) -> list[str]:
+    kinds = (LoraTraining, FullTraining) if not isinstance(plan.configs[0], Untrained) else ()
+    return list(dict.fromkeys(name for k in kinds for name in k.model_fields))
+
+
+def _config(config: TrainingConfig, fields: Mapping[str, Any]) -> TrainingConfig:
+    values = config.model_dump() | dict(fields)
+    if fields.get("method") == "full":
+        values = {n: v for n, v in values.items() if n in FullTraining.model_fields}
+    return _CONFIG.validate_python(values)
+
+
+def _recipe(plan: Plan, fields: Mapping[str, Any], space: Space) -> Any:
+    point = space.point(plan)
+    if not fields or point is None:
+        return plan.recipe
+    recipe, _ = space.build({**point, **{n: _checked(n, v) for n, v in fields.items()}}, plan.recipe.seed)
+    others = [op for op in plan.recipe.ops if isinstance(op, Filter)]  # the space has no knob for them
+    return recipe.model_copy(update={"ops": (*others, *recipe.ops)})
+
+
+def _checked(name: str, value: Any) -> Value:
+    if name == "dedup":
+        if isinstance(value, bool):
+            return value
+        raise CommandError(f"dedup is true or false (got {value!r}).", "dedup=true")
+    lowest, highest = {"share": (0.0, 1.0), "balance": (0.0, 1.0)}.get(name, (0.0, 20.0))
+    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    if not is_number or not lowest <= value <= highest or (value == 0 and name != "balance"):
+        raise CommandError(f"{name} is a number from {lowest:g} to {highest:g} (got {value!r}).", f"{name}=0.5")
+    return float(value)
+
+
+def _change(plan: Plan, name: str, value: Any, space: Space) -> Change:
+    before = getattr(plan.configs[0], name, (space.point(plan) or {}).get(name))
+    return Change(field=name, before="–" if before is None else str(before), after=str(value))
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, (list, tuple)):
+        return [_plain(v) for v in value]
+    return value.model_dump() if hasattr(value, "model_dump") else value

@@ -1,0 +1,240 @@
+"""Carrying out instructions: each calls one seam and turns what comes back into events.
+
+Every effect asks the newest tree again before it writes, so an instruction that was overtaken (a prune, another
+process) changes
+nothing. An effect that breaks states so as an event; nothing is swallowed, and nothing is tried for ever.
+"""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Callable, Coroutine, Sequence
+from pathlib import Path
+from typing import Any
+
+from trex_nb.core import events as ev
+from trex_nb.core.ids import NodeId, RunId, node_id, node_of
+from trex_nb.core.job import Failed, Finished, JobId, JobSpec, JobUpdate, Progressed, Started
+from trex_nb.core.node import Run, Status
+from trex_nb.core.plan import Proposal
+from trex_nb.core.protocols import Assignment
+from trex_nb.core.result import Checkpoint, Cost, Failure
+from trex_nb.core.training import Untrained
+from trex_nb.errors import EvaluationError, TrexError
+from trex_nb.search.tree import Tree
+from trex_nb.store.artifacts import StudyFolder
+from trex_nb.study import decide as d
+from trex_nb.study.parts import Parts
+from trex_nb.study.writer import Writer
+
+_MOST_ATTEMPTS = 2
+_POINTS_PER_RUN = 60
+_SHORTEST_TIMEOUT = 900.0
+_PATIENCE = 10
+
+
+class Effects:
+    """Carries out instructions for one study. All coroutines run on the study's loop."""
+
+    def __init__(self, writer: Writer, folder: StudyFolder, parts: Parts) -> None:
+        self._writer = writer
+        self._folder = folder
+        self._parts = parts
+
+    def carry_out(self, instruction: d.Instruction) -> Coroutine[Any, Any, None]:
+        """The coroutine that does it."""
+        return _EFFECTS[type(instruction)](self, instruction)
+
+    def give_up(self, instruction: d.Instruction, error: Exception) -> None:
+        """Put on record that an instruction broke, so that it is not given again."""
+        said = f"{type(error).__name__}: {error}".splitlines()[0]
+        log = "".join(traceback.format_exception(error))[-4000:]
+        if isinstance(instruction, d.Propose):
+            self._append([ev.ProposalFailed(request=instruction.request.request, reason=said)], "researcher")
+        elif isinstance(instruction, d.Reflect):
+            self._append([ev.NodeDiagnosed(node=instruction.node, findings=())], "researcher")
+        elif isinstance(instruction, (d.Launch, d.Watch, d.Evaluate, d.Reuse, d.Cancel)):
+            failure = Failure(stage="infra", kind="error", message=said, log=log)
+            self._end_run(instruction.run, failure, Cost())
+
+    async def propose(self, i: d.Propose) -> None:
+        """Have the Researcher answer a request."""
+        number = i.request.request
+        try:
+            proposal = await self._parts.researcher.propose(self._writer.tree, i.request)
+        except TrexError as error:
+            reason = f"{error.what} Try: {error.hint}"
+            self._append([ev.ProposalFailed(request=number, reason=reason)], "researcher")
+            return
+
+        def made(tree: Tree) -> Sequence[ev.Event]:
+            return _proposal_events(tree, number, proposal) if number in tree.requests else ()
+
+        self._writer.append(made, "researcher")
+
+    async def ask(self, i: d.Ask) -> None:
+        """Open a request on the system's behalf."""
+
+        def request(tree: Tree) -> Sequence[ev.Event]:
+            number = 1 + max([0, *tree.requests, *tree.answers])
+            return [ev.ProposalRequested(request=number, parent=i.parent, n=1)]
+
+        self._writer.append(request, "system")
+
+    async def approve(self, i: d.AutoApprove) -> None:
+        """Let a proposal run on the system's behalf."""
+
+        def approve(tree: Tree) -> Sequence[ev.Event]:
+            waits = tree.nodes[i.node].status is Status.PROPOSED and tree.auto
+            return [ev.NodeApproved(node=i.node)] if waits else ()
+
+        self._writer.append(approve, "system")
+
+    async def end_auto(self, i: d.EndAuto) -> None:
+        """Give the wheel back."""
+        self._writer.append(lambda tree: [ev.AutoStopped(why=i.why)] if tree.auto else (), "system")
+
+    async def launch(self, i: d.Launch) -> None:
+        """Put a run on record as submitted; the baseline needs no job, its checkpoint is the base model."""
+        folder = self._folder.run(i.run, 1)
+        submitted = ev.JobSubmitted(run=i.run, attempt=1, key=i.key, folder=self._folder.relative(folder))
+        events: list[ev.Event] = [submitted]
+        if isinstance(self._writer.tree.run(i.run).config, Untrained):
+            folder.mkdir(parents=True, exist_ok=True)
+            events.append(ev.JobFinished(run=i.run, checkpoint=Checkpoint(kind="base"), cost=Cost(), line=0))
+        self._writer.append(lambda tree: () if tree.run(i.run).is_submitted else events, "executor")
+
+    async def reuse(self, i: d.Reuse) -> None:
+        """Serve a run from history."""
+        event = ev.RunReused(run=i.run, source=i.source)
+        self._writer.append(lambda tree: () if tree.run(i.run).is_submitted else [event], "system")
+
+    async def watch(self, i: d.Watch) -> None:
+        """Follow a run's job, starting it if it never was."""
+        run = self._writer.tree.run(i.run)
+        folder = self._folder.path / run.folder
+        job = await self._parts.launcher.attach(JobId(str(folder)))
+        if job is None:
+            spec = await self._parts.executor.prepare(self._assignment(run, folder))
+            job = await self._parts.launcher.submit(spec)
+        async for update in job.updates(after=run.line):
+            await self._on_update(i.run, update)
+
+    async def cancel(self, i: d.Cancel) -> None:
+        """End a run's job; its watcher puts the end on record."""
+        run = self._writer.tree.run(i.run)
+        job = await self._parts.launcher.attach(JobId(str(self._folder.path / run.folder)))
+        if job is not None:
+            await job.cancel()
+
+    async def evaluate(self, i: d.Evaluate) -> None:
+        """Score a checkpoint on the search split."""
+        tree = self._writer.tree
+        run = tree.run(i.run)
+        assert run.checkpoint is not None
+        try:
+            evaluation = await self._parts.evaluator.evaluate(tree.task, run.checkpoint, "search")
+        except EvaluationError as error:
+            failure = Failure(stage="evaluate", kind="error", message=f"{error.what} Try: {error.hint}")
+            self._end_run(i.run, failure, run.cost)
+            return
+        event = ev.RunEvaluated(run=i.run, evaluation=evaluation)
+        self._writer.append(lambda tree: () if tree.run(i.run).is_finished else [event], "executor")
+
+    async def reflect(self, i: d.Reflect) -> None:
+        """Have the Researcher look at a finished node."""
+        seen = await self._parts.researcher.reflect(self._writer.tree, i.node)
+
+        def learnt(tree: Tree) -> Sequence[ev.Event]:
+            if tree.nodes[i.node].is_diagnosed:
+                return ()
+            lessons = [ev.InsightRecorded(insight=s) for s in seen.insights]
+            return [ev.NodeDiagnosed(node=i.node, findings=seen.findings), *lessons]
+
+        self._writer.append(learnt, "researcher")
+
+    async def _on_update(self, run: RunId, update: JobUpdate) -> None:
+        now = self._writer.tree.run(run)
+        if isinstance(update, Started):
+            self._append([ev.JobStarted(run=run, pid=update.pid, line=update.line)], "executor")
+        elif isinstance(update, Progressed):
+            if _is_worth_keeping(now, update):
+                self._append([ev.JobProgressed(run=run, **update.model_dump(exclude={"kind"}))], "executor")
+        elif isinstance(update, Finished):
+            checkpoint = _rooted(update.checkpoint, now.folder)
+            event = ev.JobFinished(run=run, checkpoint=checkpoint, cost=update.cost, line=update.line)
+            self._append([event], "executor")
+        else:
+            await self._on_failure(now, update)
+
+    async def _on_failure(self, run: Run, update: Failed) -> None:
+        may_retry = run.attempt < _MOST_ATTEMPTS and not run.stop_requested
+        if may_retry and update.failure.retryable:
+            folder = self._folder.run(run.id, run.attempt + 1)
+            spec = await self._parts.executor.repair(self._assignment(run, folder), update.failure)
+            if spec is not None:
+                self._resubmit(run, spec)
+                return
+        self._end_run(run.id, update.failure, update.cost)
+
+    def _resubmit(self, run: Run, spec: JobSpec) -> None:
+        folder = self._folder.relative(Path(spec.folder))
+        self._append([ev.JobSubmitted(run=run.id, attempt=run.attempt + 1, key=run.key, folder=folder)], "executor")
+
+    def _end_run(self, run: RunId, failure: Failure, cost: Cost) -> None:
+        event = ev.RunFailed(run=run, failure=failure, cost=cost)
+        self._writer.append(lambda tree: () if tree.run(run).is_finished else [event], "executor")
+
+    def _append(self, events: Sequence[ev.Event], actor: ev.Actor) -> None:
+        self._writer.append(lambda _: events, actor)
+
+    def _assignment(self, run: Run, folder: Path) -> Assignment:
+        tree = self._writer.tree
+        node = tree.nodes[node_of(run.id)]
+        timeout = max(_SHORTEST_TIMEOUT, _PATIENCE * 60 * node.plan.expected.minutes)
+        return Assignment(
+            task=tree.task, node=node, run=run.id, folder=folder, train_file=self._folder.train_file,
+            base_model=tree.base.model, samples=tree.budget.samples, threads=1, timeout=timeout,
+        )  # fmt: skip
+
+
+def _proposal_events(tree: Tree, request: int, proposal: Proposal) -> list[ev.Event]:
+    first = len(tree.nodes)
+    nodes: list[NodeId] = [node_id(first + i) for i in range(len(proposal.plans))]
+    made = ev.ProposalMade(
+        request=request, nodes=tuple(nodes), rationale=proposal.rationale, context=proposal.context,
+        remarks=proposal.remarks,
+    )  # fmt: skip
+    new = [
+        ev.NodeProposed(node=node, parent=proposal.parent, plan=plan, request=request)
+        for node, plan in zip(nodes, proposal.plans, strict=True)
+    ]
+    return [made, *new]
+
+
+def _is_worth_keeping(run: Run, update: Progressed) -> bool:
+    """Thin a long curve to about `_POINTS_PER_RUN` points, keeping held-out losses and the end."""
+    last = run.curve[-1].step if run.curve else 0
+    apart = update.step - last >= update.total / _POINTS_PER_RUN
+    return apart or update.eval_loss is not None or update.step == update.total
+
+
+def _rooted(checkpoint: Checkpoint, folder: str) -> Checkpoint:
+    """A job names its checkpoint relative to its folder; the study relative to its own."""
+    if checkpoint.path is None:
+        return checkpoint
+    return checkpoint.model_copy(update={"path": f"{folder}/{checkpoint.path}"})
+
+
+_EFFECTS: dict[type, Callable[[Effects, Any], Coroutine[Any, Any, None]]] = {
+    d.Propose: Effects.propose,
+    d.Ask: Effects.ask,
+    d.AutoApprove: Effects.approve,
+    d.EndAuto: Effects.end_auto,
+    d.Launch: Effects.launch,
+    d.Reuse: Effects.reuse,
+    d.Watch: Effects.watch,
+    d.Cancel: Effects.cancel,
+    d.Evaluate: Effects.evaluate,
+    d.Reflect: Effects.reflect,
+}

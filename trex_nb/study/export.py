@@ -1,0 +1,149 @@
+"""Export: a node's best weights with a model card and the recipe that made them.
+
+The folder holds the weights as training saved them (an adapter loads with `PeftModel.from_pretrained(base, folder)`),
+`README.md`
+(lineage, data, score with its error) and `recipe.yaml`, which `%trex start --replay recipe.yaml` runs again.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import Field, ValidationError
+
+from trex_nb.core.base import Frozen
+from trex_nb.core.events import BaseFacts
+from trex_nb.core.ids import NodeId, run_index
+from trex_nb.core.node import Node, Run
+from trex_nb.core.recipe import DataRecipe
+from trex_nb.core.result import Score
+from trex_nb.core.task import DataFiles, Task
+from trex_nb.core.training import TrainingConfig
+from trex_nb.errors import CommandError, TaskError
+from trex_nb.search.tree import Tree
+from trex_nb.store.artifacts import StudyFolder
+from trex_nb.study.tasks import invalid, parse_yaml
+
+RECIPE = "recipe.yaml"
+
+
+class Replay(Frozen):
+    """An exported experiment: all that is needed to run it again. Data paths are relative to the file."""
+
+    task: Task
+    origin: str | DataFiles
+    data_hash: str
+    base: BaseFacts
+    title: str
+    hypothesis: str
+    recipe: DataRecipe
+    config: TrainingConfig
+    fidelity: float = Field(1.0, gt=0, le=1)
+    score: Score | None = None
+
+
+def export(tree: Tree, study: StudyFolder, node: NodeId, folder: Path) -> Path:
+    """Copy into `folder` (new or empty) and return it; raises `CommandError` when there is nothing to export."""
+    here = tree.nodes[node]
+    run = here.best_run
+    if run is None or run.checkpoint is None or run.checkpoint.path is None:
+        raise CommandError(f"{node} has no trained weights to export.", "a node that succeeded: %trex best")
+    source = study.path / run.checkpoint.path
+    if not source.is_dir():
+        raise CommandError(f"The weights of {node} are gone from {source}.", "run the node again")
+    recipe = _yaml(_replay(tree, here, run, folder).model_dump(mode="json"))
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        if (folder / RECIPE).is_file() and (folder / RECIPE).read_text(encoding="utf-8") == recipe:
+            return folder  # exported before: "Run All" comes by again
+        raise CommandError(f"{folder} is not an empty folder.", "another folder")
+    shutil.copytree(source, folder, dirs_exist_ok=True)
+    (folder / "README.md").write_text(model_card(tree, here, run), encoding="utf-8")
+    (folder / RECIPE).write_text(recipe, encoding="utf-8")  # last: it marks a whole export
+    return folder
+
+
+def read_replay(path: Path) -> Replay:
+    """An exported recipe, its data paths made absolute; raises `TaskError`."""
+    try:
+        data = parse_yaml(path.read_text(encoding="utf-8"), path.name)
+        replay = Replay.model_validate(data)
+    except OSError as error:
+        raise TaskError(f"{path} cannot be read: {error.strerror}.", "the recipe.yaml of an export") from error
+    except UnicodeDecodeError as error:
+        raise TaskError(f"{path} is not UTF-8 text.", "the recipe.yaml of an export") from error
+    except ValidationError as error:
+        raise invalid(error, path.name, Replay) from error
+    if isinstance(replay.origin, DataFiles):
+        return replay.model_copy(update={"origin": _moved(replay.origin, path.absolute().parent, os.path.join)})
+    return replay
+
+
+def _replay(tree: Tree, node: Node, run: Run, folder: Path) -> Replay:
+    assert tree.created is not None
+    origin = tree.created.origin
+    if isinstance(origin, DataFiles):
+        origin = _moved(origin, folder.absolute(), lambda base, p: os.path.relpath(p, base))
+    return Replay(
+        task=tree.task, origin=origin, data_hash=tree.data.hash, base=tree.base, title=node.plan.title,
+        hypothesis=node.plan.hypothesis, recipe=node.plan.recipe, config=node.plan.configs[run_index(run.id)],
+        fidelity=node.plan.fidelity, score=node.score,
+    )  # fmt: skip
+
+
+def _moved(files: DataFiles, folder: Path, move: Any) -> DataFiles:
+    def one(value: str | None) -> str | None:
+        is_file = value is not None and Path(value).suffix in (".jsonl", ".csv", ".parquet")
+        return os.path.normpath(move(str(folder), value)) if is_file else value
+
+    return DataFiles.model_validate({k: one(v) for k, v in files.model_dump().items()})
+
+
+def _yaml(data: Any) -> str:
+    return yaml.safe_dump(data, sort_keys=False, allow_unicode=True, width=100)
+
+
+def model_card(tree: Tree, node: Node, run: Run) -> str:
+    """The README.md of an export, with the metadata header that model hubs read."""
+    root = tree.root.score
+    base = f"{tree.base.model} ({tree.base.parameters:,} parameters, content {tree.base.hash})"
+    config = "\n".join(f"| {k} | {v} |" for k, v in run.config.model_dump().items())
+    ops = ", ".join(op.op for op in node.plan.recipe.ops) or "the rows as they are"
+    library = "peft" if run.config.method == "lora" else "transformers"
+    header = _yaml({"library_name": library, "tags": ["trex_nb", run.config.method], "base_model": tree.base.model})
+    licence = f"- licence of the data: {tree.task.licence}\n" if tree.task.licence else ""
+    return f"""---
+{header}---
+
+# {tree.task.name} {node.id}: {node.plan.title}
+
+{tree.task.goal}
+
+- score: {node.score.metric if node.score else ""} {node.score} on {tree.data.search} search items (base model: {root})
+- chosen on the search split; the test split ({tree.data.test} items) was not scored
+- base model: {base}
+- data: {tree.data.train} training rows, content {tree.data.hash}; recipe: {ops}
+{licence}- trained in {run.cost.train_seconds:.0f} s, {run.cost.steps} steps
+
+{_usage(tree, run)}
+Run the experiment again: `%trex start --replay recipe.yaml` in a notebook, then `%trex run`.
+
+| setting | value |
+| --- | --- |
+{config}
+"""
+
+
+def _usage(tree: Tree, run: Run) -> str:
+    base = "trex_nb.tiny.path()" if tree.base.model == "tiny" else repr(tree.base.model)
+    imports = "import trex_nb.tiny\n" if tree.base.model == "tiny" else ""
+    load = (
+        f'PeftModel.from_pretrained(AutoModelForCausalLM.from_pretrained({base}, dtype="float32"), "this/folder")'
+        if run.config.method == "lora"
+        else 'AutoModelForCausalLM.from_pretrained("this/folder", dtype="float32")'
+    )
+    peft = "from peft import PeftModel\n" if run.config.method == "lora" else ""
+    return f"```python\n{imports}{peft}from transformers import AutoModelForCausalLM\n\nmodel = {load}\n```\n"

@@ -1,0 +1,207 @@
+"""From a person's rows to prepared examples: templates filled in, splits made, trouble counted and named. Pure.
+
+Rows whose prompt or answer is empty are left out with a warning; training rows whose prompt also stands in the search
+or test split are left out of training (contamination); a missing column is an error that names file, line and field.
+Splits that the person did not give are drawn from the training rows, equal prompts staying together.
+"""
+
+from __future__ import annotations
+
+import random
+import string
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from trex_nb.core.base import content_hash
+from trex_nb.core.events import DataFacts
+from trex_nb.core.task import Example, Row, Split, Task
+from trex_nb.errors import TaskError
+from trex_nb.study.rows import Line
+
+_FEWEST = 30
+_HELD_OUT = 0.15
+_MOST_HELD_OUT = 1000
+_MOST_SEARCH = 2000
+_MOST_LABELS = 100
+_MOST_SLICES = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """The rows of one split as they were read; `name` is what errors call it."""
+
+    name: str
+    lines: Sequence[Line]
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """Examples by split, with the facts a person and a Researcher need."""
+
+    train: tuple[Example, ...]
+    search: tuple[Example, ...]
+    test: tuple[Example, ...]
+    facts: DataFacts
+
+
+def prepare(task: Task, train: Source, search: Source | None, test: Source | None) -> Prepared:
+    """Prepared splits; raises `TaskError` when a template does not fit the rows or too few are left."""
+    warnings: list[str] = []
+    pool = _examples(task, train, warnings)
+    held = {
+        "search": _examples(task, search, warnings) if search else None,
+        "test": _examples(task, test, warnings) if test else None,
+    }
+    missing = [name for name, rows in held.items() if rows is None]
+    pool, drawn = _split_off(pool, missing, task.seed, train.name)
+    final: dict[str, list[Example]] = {name: rows if rows is not None else drawn[name] for name, rows in held.items()}
+    pool = _decontaminated(pool, final, warnings)
+    final["search"] = _capped(final["search"], task.seed, warnings)
+    for name, rows in (("train", pool), *final.items()):
+        if not rows:
+            raise TaskError(f"No usable rows are left in the {name} split.", "more rows, or other files")
+    return _with_facts(task, pool, final["search"], final["test"], warnings)
+
+
+_HOW = "write columns as {name}, a brace as {{"
+
+
+@dataclass(frozen=True, slots=True)
+class _Template:
+    """Text and column names in turn. Columns are put in as they are: no attributes, indices or format codes."""
+
+    parts: tuple[tuple[str, str | None], ...]
+
+    @property
+    def fields(self) -> list[str]:
+        return [field for _, field in self.parts if field is not None]
+
+    def filled(self, row: Row) -> str:
+        return "".join(text + (row[field] if field is not None else "") for text, field in self.parts)
+
+
+def _template(text: str, what: str) -> _Template:
+    try:
+        parsed = list(string.Formatter().parse(text))
+    except ValueError as error:
+        raise TaskError(f"{what} is not a template: {error}.", _HOW) from error
+    coded = next((f for _, f, code, conversion in parsed if code or conversion), None)
+    if coded is not None:
+        raise TaskError(f"{what}: {{{coded}}} has a format code, which templates do not have.", _HOW)
+    template = _Template(tuple((before, field) for before, field, _, _ in parsed))
+    if not template.fields:
+        raise TaskError(f"{what} names no column: it would be the same for every row.", _HOW)
+    return template
+
+
+def _examples(task: Task, source: Source, warnings: list[str]) -> list[Example]:
+    prompts, answers = _template(task.prompt, "prompt"), _template(task.answer, "answer")
+    wanted = [*prompts.fields, *answers.fields, *([task.slice] if task.slice else [])]
+    found: list[Example] = []
+    empty: list[int] = []
+    for line in source.lines:
+        absent = next((f for f in wanted if f not in line.row), None)
+        if absent is not None:
+            have = ", ".join(list(line.row)[:12]) or "none"
+            raise TaskError(f"{source.name}, line {line.number}: no column {absent!r}.", f"one of its columns: {have}")
+        answer = answers.filled(line.row).strip()
+        if not answer or not any(line.row[f].strip() for f in prompts.fields):
+            empty.append(line.number)
+            continue
+        label = line.row[task.slice] if task.slice else ""
+        prompt = prompts.filled(line.row)
+        found.append(Example(id=f"{source.name}:{line.number}", prompt=prompt, answer=answer, slice=label))
+    if empty:
+        warnings.append(
+            f"{source.name}: {len(empty)} rows with an empty prompt or answer left out (line {empty[0]} …)."
+        )
+    copies = len(found) - len({(e.prompt, e.answer) for e in found})
+    if copies:
+        warnings.append(f"{source.name}: {copies} rows are copies of another (the dedup operator removes them).")
+    _count_conflicts(found, source.name, warnings)
+    return found
+
+
+def _count_conflicts(rows: list[Example], name: str, warnings: list[str]) -> None:
+    answers: dict[str, set[str]] = {}
+    for e in rows:
+        answers.setdefault(e.prompt, set()).add(e.answer)
+    conflicts = sum(len(a) > 1 for a in answers.values())
+    if conflicts:
+        warnings.append(f"{name}: {conflicts} prompts have more than one answer.")
+
+
+def _split_off(
+    rows: list[Example], wanted: Sequence[str], seed: int, name: str
+) -> tuple[list[Example], dict[str, list[Example]]]:
+    """Draw the missing splits from `rows`; equal prompts stay on one side."""
+    drawn: dict[str, list[Example]] = {w: [] for w in wanted}
+    if not wanted:
+        return rows, drawn
+    if len(rows) < _FEWEST:
+        raise TaskError(
+            f"{name}: {len(rows)} usable rows are too few to split off {' and '.join(wanted)}.",
+            f"at least {_FEWEST} rows, or name search and test files",
+        )
+    prompts = list(dict.fromkeys(e.prompt for e in rows))
+    random.Random(f"split-{seed}").shuffle(prompts)
+    size = min(_MOST_HELD_OUT, max(5, round(_HELD_OUT * len(prompts))))
+    where = {p: wanted[i // size] for i, p in enumerate(prompts[: size * len(wanted)])}
+    kept = [e for e in rows if e.prompt not in where]
+    for e in rows:
+        if e.prompt in where:
+            drawn[where[e.prompt]].append(e)
+    return kept, drawn
+
+
+def _decontaminated(train: list[Example], held: dict[str, list[Example]], warnings: list[str]) -> list[Example]:
+    for name, rows in held.items():
+        prompts = {_normal(e.prompt) for e in rows}
+        shared = [e for e in train if _normal(e.prompt) in prompts]
+        if shared:
+            warnings.append(
+                f"{len(shared)} training rows stand in the {name} split too and were left out of training "
+                f"({shared[0].id} …)."
+            )
+            train = [e for e in train if _normal(e.prompt) not in prompts]
+    both = {_normal(e.prompt) for e in held["search"]} & {_normal(e.prompt) for e in held["test"]}
+    if both:
+        warnings.append(f"{len(both)} prompts stand in both the search and the test split.")
+    return train
+
+
+def _normal(text: str) -> str:
+    return " ".join(text.casefold().split())
+
+
+def _capped(search: list[Example], seed: int, warnings: list[str]) -> list[Example]:
+    if len(search) <= _MOST_SEARCH:
+        return search
+    warnings.append(f"The search split is a sample of {_MOST_SEARCH} of its {len(search)} rows, for speed.")
+    return random.Random(f"search-{seed}").sample(search, _MOST_SEARCH)
+
+
+def _with_facts(
+    task: Task, train: list[Example], search: list[Example], test: list[Example], warnings: list[str]
+) -> Prepared:
+    answers = Counter(e.answer for e in train)
+    is_closed = len(answers) <= min(_MOST_LABELS, len(train) / 3) and task.slice is None
+    splits = {"train": train, "search": search, "test": test}
+    if task.slice is None:
+        splits = {
+            n: [e.model_copy(update={"slice": e.answer if is_closed else "all"}) for e in r] for n, r in splits.items()
+        }
+    final = {name: _numbered(rows, name) for name, rows in splits.items()}
+    slices = Counter(e.slice for e in final["train"]).most_common(_MOST_SLICES)
+    facts = DataFacts(
+        hash=content_hash(*([e.prompt, e.answer, e.slice] for rows in final.values() for e in rows)),
+        train=len(train), search=len(search), test=len(test), slices=tuple(slices), closed_answers=is_closed,
+        longest_prompt=max(len(e.prompt) for e in train), longest_answer=max(len(e.answer) for e in train),
+        mean_chars=sum(len(e.prompt) + len(e.answer) for e in train) / len(train), warnings=tuple(warnings),
+    )  # fmt: skip
+    return Prepared(final["train"], final["search"], final["test"], facts)
+
+
+def _numbered(rows: Iterable[Example], split: Split | str) -> tuple[Example, ...]:
+    return tuple(e.model_copy(update={"id": f"{split}-{i}"}) for i, e in enumerate(rows))

@@ -1,0 +1,48 @@
+"""The parts a study is put together from: one object per seam, and the settings. What `start` makes by default."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from trex_nb.agents.executor import TemplateExecutor
+from trex_nb.agents.offline import OfflineResearcher
+from trex_nb.core.events import StudyCreated
+from trex_nb.core.protocols import Evaluator, Executor, Launcher, Researcher, SearchPolicy, Store
+from trex_nb.evaluate.client import ProcessEvaluator
+from trex_nb.launch.kernel import KernelLauncher
+from trex_nb.search.uct import Uct
+from trex_nb.settings import Settings
+from trex_nb.store.artifacts import StudyFolder
+from trex_nb.store.sqlite import SqliteStore
+from trex_nb.study.base_model import base_path
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """One implementation per seam."""
+
+    store: Store
+    researcher: Researcher
+    executor: Executor
+    launcher: Launcher
+    evaluator: Evaluator
+    policy: SearchPolicy
+    settings: Settings
+
+
+def default_parts(folder: StudyFolder, created: StudyCreated, settings: Settings) -> Parts:
+    """SQLite, the offline Researcher, the template Executor, background kernels, the evaluator process, UCT."""
+    task, data = created.task, created.data
+    evaluator = ProcessEvaluator(
+        folder.path, base_path(task.base_model), train_file=folder.train_file,
+        closed_answers=[label for label, _ in data.slices] if data.closed_answers else None,
+    )  # fmt: skip
+    return Parts(
+        store=SqliteStore(folder.database),
+        researcher=OfflineResearcher(task.seed),
+        executor=TemplateExecutor(),
+        launcher=KernelLauncher(),
+        evaluator=evaluator,
+        policy=Uct(),
+        settings=settings,
+    )

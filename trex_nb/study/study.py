@@ -1,0 +1,371 @@
+"""A Study: one task's whole search, alive. One thread with one event loop is the only place that changes anything.
+
+    command ──> handle ──> events ──> store ──> tree ──> decide ──> effects ──> events …
+                                                  └──> subscribers (widget, snapshot), at most four times a second
+
+Every public method may be called from any thread; those that change something hand a command to the loop and return a
+`Reply` when it was taken. Jobs run in processes of their own, so closing a study, or its process dying, stops nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+import time as clock
+from collections.abc import Callable, Coroutine
+from concurrent.futures import Future
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self, TypeVar
+
+from trex_nb.core import commands as cmd
+from trex_nb.core.events import Actor, ProposalFailed, ProposalMade
+from trex_nb.core.ids import NodeId, StudyId
+from trex_nb.core.node import Node
+from trex_nb.errors import CommandError, StoreError, TrexError
+from trex_nb.report import html, text
+from trex_nb.report.words import expected_words
+from trex_nb.search.tree import Tree
+from trex_nb.store.artifacts import StudyFolder
+from trex_nb.study.decide import Instruction, decide, is_idle
+from trex_nb.study.effects import Effects
+from trex_nb.study.export import export
+from trex_nb.study.handle import Situation, UnknownNodeError, handle
+from trex_nb.study.page import Page
+from trex_nb.study.parts import Parts
+from trex_nb.study.reports import write_report
+from trex_nb.study.writer import Lead, Writer
+
+_POLL_SECONDS = 0.5
+_PUBLISH_SECONDS = 0.25
+_WAIT_FOR_PLANS = 120.0
+
+_LOG = logging.getLogger("trex_nb")
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What a command came to: a sentence for the person, and the nodes it made, if any."""
+
+    text: str
+    nodes: tuple[NodeId, ...] = ()
+
+    def __repr__(self) -> str:
+        return self.text
+
+
+def _proposal_lines(node: Node) -> str:
+    return f"{node.id}  {node.plan.title}\n    {node.plan.hypothesis}\n    Expected: {expected_words(node.plan)}."
+
+
+class Study:
+    """One task's whole search. Make or open one with `trex_nb.start`."""
+
+    def __init__(self, name: StudyId, folder: StudyFolder, parts: Parts, lead: Lead) -> None:
+        self.name = name
+        self.folder = folder
+        self.parts = parts
+        self._lead = lead
+        self._writer = Writer(name, parts.store, clock.time)
+        self._effects = Effects(self._writer, folder, parts)
+        self._under_way: dict[Instruction, asyncio.Task[None]] = {}
+        self._subscribers: list[Callable[[Tree], None]] = []
+        self._loop = asyncio.new_event_loop()
+        self._wake = asyncio.Event()
+        self._changed = threading.Condition()
+        self._is_closed = False
+        self._published = 0
+        self._publish_at = 0.0
+        self._thread = threading.Thread(target=self._live, name=f"trex {name}", daemon=True)
+        self._thread.start()
+
+    # What a person sees
+
+    @property
+    def tree(self) -> Tree:
+        """The study as it stands: an immutable value."""
+        return self._writer.tree
+
+    @property
+    def best(self) -> Node | None:
+        """The node with the highest search score among full runs that nobody pruned."""
+        return self.tree.best
+
+    def show(self, node: str) -> Page:
+        """Everything about one node."""
+        return Page(text.node_text(self.tree, self._known(node)), html.node_html(self.tree, self._known(node)))
+
+    def compare(self, first: str, second: str) -> Page:
+        """Two nodes side by side, and whether their scores differ by more than noise."""
+        a, b = self._known(first), self._known(second)
+        return Page(text.compare_text(self.tree, a, b), html.compare_html(self.tree, a, b))
+
+    def why(self, node: str) -> str:
+        """The very text the Researcher saw before it proposed `node`."""
+        request = self.tree.nodes[self._known(node)].request
+        answer = self.tree.answers.get(request)
+        return answer.context if isinstance(answer, ProposalMade) else "The baseline: where every study starts."
+
+    def logs(self, node: str, lines: int = 40) -> str:
+        """The end of what the node's jobs printed."""
+        parts = []
+        for run in self.tree.nodes[self._known(node)].runs:
+            log = self.folder.path / run.folder / "runner.log"
+            tail = log.read_text(errors="replace").splitlines()[-lines:] if run.folder and log.exists() else []
+            failed = [run.failure.log or str(run.failure)] if run.failure else []
+            parts += [
+                f"{run.id}: {self.folder.path / run.folder}" if run.folder else f"{run.id}: not run",
+                *tail,
+                *failed,
+            ]
+        return "\n".join(parts)
+
+    # What a person does; each is one command
+
+    def plan(self, n: int = 3, under: str | None = None) -> Reply:
+        """See to it that `n` proposals wait for a decision."""
+        return self._answered(cmd.Propose(n=n, under=NodeId(under) if under else None))
+
+    def approve(self, *nodes: str) -> Reply:
+        """Let nodes run."""
+        return self.do(cmd.Approve(nodes=tuple(NodeId(n) for n in nodes)))
+
+    def prune(self, *nodes: str, why: str = "") -> Reply:
+        """Take nodes and all below them out of the search."""
+        return self.do(cmd.Prune(nodes=tuple(NodeId(n) for n in nodes), why=why))
+
+    def redirect(self, node: str, text: str) -> Reply:
+        """Ask for a child of `node` that follows `text`."""
+        return self._answered(cmd.Redirect(node=NodeId(node), text=text))
+
+    def edit(self, node: str, **fields: Any) -> Reply:
+        """Change fields of a plan that has not run: `study.edit("n1", r=32)`."""
+        return self.do(cmd.Edit(node=NodeId(node), fields=fields))
+
+    def note(self, node: str, text: str) -> Reply:
+        """Write something down about a node; the Researcher reads it."""
+        return self.do(cmd.Note(node=NodeId(node), text=text))
+
+    def run(self, jobs: int | None = None) -> Reply:
+        """Run what is approved, `jobs` at a time. Returns at once."""
+        return self.do(cmd.Run(jobs=jobs))
+
+    def auto(self, rounds: int | None = None, hours: float | None = None, jobs: int | None = None) -> Reply:
+        """Hand over the wheel until the study has `rounds` rounds in all, or for `hours`. Returns at once."""
+        return self.do(cmd.Auto(rounds=rounds, hours=hours, jobs=jobs))
+
+    def pause(self) -> Reply:
+        """Start nothing new; running jobs go on."""
+        return self.do(cmd.Pause())
+
+    def resume(self) -> Reply:
+        """Go on as before the pause."""
+        return self.do(cmd.Resume())
+
+    def stop(self, *nodes: str) -> Reply:
+        """End the jobs of `nodes`, or all jobs, and pause."""
+        return self.do(cmd.Stop(nodes=tuple(NodeId(n) for n in nodes)))
+
+    def budget(self, rounds: int | None = None, minutes: float | None = None, samples: int | None = None) -> Reply:
+        """Say what may be spent in all; without arguments, what is."""
+        return self.do(cmd.SetBudget(rounds=rounds, minutes=minutes, samples=samples))
+
+    def report(self, path: str | Path) -> Path:
+        """Write the study as a page (.html) or a notebook (.ipynb) that reads without a kernel; returns the path."""
+        return write_report(self.tree, Path(path))
+
+    def export(self, node: str, folder: str | Path) -> Path:
+        """Copy a node's best weights, with model card and recipe, into `folder`."""
+        return export(self.tree, self.folder, self._known(node), Path(folder))
+
+    # How it works
+
+    def do(self, command: cmd.Command, actor: Actor = "human") -> Reply:
+        """Carry out any command; raises `CommandError` when it is refused."""
+        return self._on_loop(self._command(command, actor))
+
+    def send(self, command: cmd.Command) -> Future[str]:
+        """The same without waiting, for the widget: a future of the reply's text."""
+        if self._is_closed:
+            refused: Future[str] = Future()
+            refused.set_exception(self._closed())
+            return refused
+        return asyncio.run_coroutine_threadsafe(self._command_text(command), self._loop)
+
+    def wait(self, timeout: float | None = None) -> Self:
+        """Block until nothing is under way and nothing will start unless a person says so; raises `CommandError`
+        after `timeout` seconds."""
+        done = self._wait_until(lambda: is_idle(self.tree, self.parts.policy, clock.time()), timeout)
+        if not done:
+            raise CommandError(f"{self.name} is still at work after {timeout} s.", "wait longer, or %trex stop")
+        return self
+
+    def subscribe(self, callback: Callable[[Tree], None]) -> Callable[[], None]:
+        """Call `callback` on the study's thread with every new tree, at most four times a second. Returns a function
+        that ends it."""
+        self._subscribers.append(callback)
+
+        def unsubscribe() -> None:
+            with suppress(ValueError):
+                self._subscribers.remove(callback)
+
+        return unsubscribe
+
+    def close(self) -> None:
+        """Let go of the study: jobs run on, another process may lead."""
+        if self._is_closed:
+            return
+        self._is_closed = True
+        self._loop.call_soon_threadsafe(self._wake.set)
+        self._thread.join(timeout=30)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return text.tree_text(self.tree)
+
+    def _repr_html_(self) -> str:
+        return html.tree_html(self.tree)
+
+    def _known(self, node: str) -> NodeId:
+        return Situation(self.tree, 0, 1).node(NodeId(node)).id
+
+    def _answered(self, command: cmd.Propose | cmd.Redirect) -> Reply:
+        """Carry out a command that asks the Researcher, and wait a moment for the answer so that it can be shown."""
+        before = {*self.tree.requests, *self.tree.answers}
+        reply = self.do(command)
+        asked = {*self.tree.requests, *self.tree.answers} - before
+        self._wait_until(lambda: not asked & set(self.tree.requests), self.parts.settings.patience)
+        lines, nodes = [reply.text], list[NodeId]()
+        for answer in (self.tree.answers[a] for a in sorted(asked) if a in self.tree.answers):
+            if isinstance(answer, ProposalFailed):
+                lines.append(f"No proposal: {answer.reason}")
+            else:
+                nodes += answer.nodes
+                lines += [*(_proposal_lines(self.tree.nodes[n]) for n in answer.nodes), *answer.remarks]
+        return Reply("\n".join(lines), tuple(nodes))
+
+    def _wait_until(self, is_true: Callable[[], bool], timeout: float | None) -> bool:
+        deadline = None if timeout is None else clock.monotonic() + timeout
+        with self._changed:
+            while not is_true():
+                left = _POLL_SECONDS if deadline is None else min(_POLL_SECONDS, deadline - clock.monotonic())
+                if left <= 0:
+                    return False
+                self._changed.wait(left)
+        return True
+
+    def _on_loop(self, work: Coroutine[Any, Any, T]) -> T:
+        if self._is_closed:
+            work.close()
+            raise self._closed()
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result()
+
+    def _closed(self) -> CommandError:
+        return CommandError(f"The study {self.name} was closed.", f"%trex start {self.name}")
+
+    async def _command_text(self, command: cmd.Command) -> str:
+        return (await self._command(command, "human")).text
+
+    async def _command(self, command: cmd.Command, actor: Actor) -> Reply:
+        self._writer.refresh()
+        deadline = clock.monotonic() + _WAIT_FOR_PLANS
+        while True:
+            try:
+                return self._handle(command, actor)
+            except UnknownNodeError:
+                # It may be one of the proposals that are being planned right now ("Run All" does not wait).
+                if not self.tree.requests or clock.monotonic() > deadline:
+                    raise
+                await asyncio.sleep(_PUBLISH_SECONDS / 5)
+
+    def _handle(self, command: cmd.Command, actor: Actor) -> Reply:
+        said = ""
+
+        def make(tree: Tree) -> tuple[Any, ...]:
+            nonlocal said
+            handled = handle(command, Situation(tree, clock.time(), self.parts.settings.jobs))
+            said = handled.text
+            return handled.events
+
+        self._writer.append(make, actor)
+        self._wake.set()
+        return Reply(said)
+
+    def _live(self) -> None:
+        asyncio.set_event_loop(self._loop)
+        try:
+            self._loop.run_until_complete(self._lead_or_follow())
+        finally:
+            self._loop.close()
+
+    async def _lead_or_follow(self) -> None:
+        while not self._is_closed:
+            try:
+                self._writer.refresh()
+                if self._lead.take():
+                    self._start_what_is_due()
+            except StoreError as error:  # a full disk may have room again: say so, and look again
+                _LOG.warning("%s", error.what)
+            pause = self._publish()
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._wake.wait(), pause)
+            self._wake.clear()
+        await self._let_go()
+
+    def _start_what_is_due(self) -> None:
+        for instruction in decide(self.tree, self.parts.policy, clock.time()):
+            if instruction not in self._under_way:
+                task = self._loop.create_task(self._carry_out(instruction))
+                self._under_way[instruction] = task
+
+    async def _carry_out(self, instruction: Instruction) -> None:
+        try:
+            await self._effects.carry_out(instruction)
+        except asyncio.CancelledError:
+            raise
+        except StoreError as error:  # nothing can be put on record now; the instruction stays due
+            _LOG.warning("%s", error.what)
+            await asyncio.sleep(_POLL_SECONDS)
+        except Exception as error:  # noqa: BLE001  (the boundary of effects: put on record, never swallowed)
+            _LOG.exception("An effect of %s broke", self.name)
+            self._effects.give_up(instruction, error)
+        finally:
+            self._under_way.pop(instruction, None)
+            self._wake.set()
+
+    def _publish(self) -> float:
+        """Tell waiting threads at once and subscribers at most four times a second; seconds until there is more to
+        do."""
+        with self._changed:
+            self._changed.notify_all()
+        now = clock.monotonic()
+        if self.tree.seq == self._published:
+            return _POLL_SECONDS
+        if now < self._publish_at:
+            return self._publish_at - now
+        self._published, self._publish_at = self.tree.seq, now + _PUBLISH_SECONDS
+        for callback in tuple(self._subscribers):
+            try:
+                callback(self.tree)
+            except Exception:  # noqa: BLE001  (somebody else's code: it must not end the study)
+                _LOG.exception("A subscriber of %s broke and is told no more", self.name)
+                self._subscribers.remove(callback)
+        return _POLL_SECONDS
+
+    async def _let_go(self) -> None:
+        for task in tuple(self._under_way.values()):
+            task.cancel()
+        await asyncio.gather(*self._under_way.values(), return_exceptions=True)
+        close = getattr(self.parts.evaluator, "close", None)
+        if close is not None:
+            with suppress(TrexError):
+                await close()
+        self._lead.give_back()

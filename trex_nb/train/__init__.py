@@ -1,0 +1,44 @@
+"""What runs inside a job: a data recipe is carried out, a base model is fine-tuned, the weights are saved.
+
+An experiment's notebook calls four functions, one a cell:
+
+    rows = prepare(recipe, "train.jsonl")     # data: the recipe's operators, on 🤗 Datasets
+    base = load_base("/models/tiny")          # base: model and tokenizer
+    fitted = fit(base, rows, config)          # sft: trl's SFTTrainer with peft; shows the live curve
+    finish(fitted, "adapter")                 # outcome: saves, and says so in the notebook
+
+What a job has to say it says in display data (`core.job`'s mime types), so the executed notebook holds it all. A
+failure that is recognised is displayed as a `core.result.Failure` and then raised. Names are imported on first use: a
+cell pays only for the libraries it needs.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from trex_nb.train.base import Base, load_base, warm
+    from trex_nb.train.data import prepare
+    from trex_nb.train.failure import TrainingFailed
+    from trex_nb.train.outcome import finish
+    from trex_nb.train.sft import Fitted, fit
+
+__all__ = ["Base", "Fitted", "TrainingFailed", "finish", "fit", "load_base", "prepare", "warm"]
+
+_HOMES = {
+    "Base": "base",
+    "Fitted": "sft",
+    "TrainingFailed": "failure",
+    "finish": "outcome",
+    "fit": "sft",
+    "load_base": "base",
+    "prepare": "data",
+    "warm": "base",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)

@@ -1,0 +1,166 @@
+"""Supervised fine-tuning: trl's SFTTrainer, with low-rank adapters from peft or on all weights.
+
+Rows become conversations (a user's prompt, an assistant's answer) where the tokenizer has a chat template, and
+prompt, newline, answer, end token where it has none; the loss is on the answer alone. Equal configs on equal rows give
+equal weights on one machine: the seed is set before adapters are made, and every draw follows from it.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from dataclasses import dataclass, field
+from importlib.util import find_spec
+from tempfile import TemporaryDirectory
+from typing import Any, Literal
+
+import datasets
+from datasets import Dataset
+from peft import LoraConfig
+from transformers import PrinterCallback, Trainer
+from trl import SFTConfig, SFTTrainer
+
+from trex_nb.core.training import LoraTraining, Sft, Trained
+from trex_nb.train.base import Base, half_precision, uses_cuda
+from trex_nb.train.data import hold_out
+from trex_nb.train.failure import bad_data, stating_failures
+from trex_nb.train.progress import Curve, DivergenceWatch, LiveCurve
+
+MOST_EVALUATIONS = 5
+EVALUATION_SHARE = 0.05  # of the training cost
+FORWARD_SHARE = 1 / 3  # of a training step's cost
+CHECKPOINTING_FROM = 1_000_000_000  # parameters; below, activations are cheaper to keep than to compute again
+
+
+@dataclass(frozen=True, slots=True)
+class Fitted:
+    """A fine-tuned model: what to save, and what it took (`seconds` of training proper)."""
+
+    kind: Literal["adapter", "model"]
+    steps: int
+    seconds: float
+    model: Any = field(repr=False)
+    tokenizer: Any = field(repr=False)
+
+
+@stating_failures("train")
+def fit(base: Base, rows: Dataset, config: Trained) -> Fitted:
+    """Fine-tune `base` on `rows` (columns of `Example`), showing the live curve.
+
+    Raises `TrainingFailed`: train/diverged, train/out_of_memory, or data/bad_data when no row fits in `max_length`.
+    """
+    datasets.disable_progress_bars()
+    training, watched = hold_out(rows, config.seed)
+    train_rows = conversations(rows.select(training), base.tokenizer)
+    held_out = conversations(_shortest_first(rows.select(watched)), base.tokenizer) if len(watched) else None
+    with TemporaryDirectory(prefix="trex-") as unused:
+        trainer = _trainer(base, train_rows, held_out, config, unused)
+        if not len(trainer.train_dataset):
+            raise bad_data(f"No row's prompt fits in {config.max_length} tokens.", "a larger max_length.")
+        began = time.perf_counter()
+        trainer.train()
+        seconds = time.perf_counter() - began
+    kind: Literal["adapter", "model"] = "adapter" if isinstance(config, LoraTraining) else "model"
+    return Fitted(kind, trainer.state.global_step, seconds, trainer.model, base.tokenizer)
+
+
+def conversations(rows: Dataset, tokenizer: Any) -> Dataset:
+    """Rows as trl's prompt-completion data. A template that can open with an empty thought is told not to think, as
+    the evaluator does: answers are short and are scored as they stand."""
+    if tokenizer.chat_template is None:
+        prompts = [f"{prompt}\n" for prompt in rows["prompt"]]
+        return Dataset.from_dict({"prompt": prompts, "completion": list(rows["answer"])})
+    return Dataset.from_dict(
+        {
+            "prompt": [[{"role": "user", "content": prompt}] for prompt in rows["prompt"]],
+            "completion": [[{"role": "assistant", "content": answer}] for answer in rows["answer"]],
+            "chat_template_kwargs": [{"enable_thinking": False}] * len(rows),
+        }
+    )
+
+
+def _shortest_first(rows: Dataset) -> Dataset:
+    # Batches of like lengths need little padding.
+    return rows.select(sorted(range(len(rows)), key=lambda i: len(rows[i]["prompt"])))
+
+
+def _trainer(base: Base, rows: Dataset, held_out: Dataset | None, config: Trained, folder: str) -> SFTTrainer:
+    model = base.take()
+    if not isinstance(config, LoraTraining):
+        model = model.float()  # updates smaller than half precision can hold would be lost
+    total = steps_of(len(rows), config)
+    seen = total * config.per_device_train_batch_size * config.gradient_accumulation_steps
+    evaluations = evaluations_of(seen, len(held_out)) if held_out is not None else 0
+    live = LiveCurve(Curve(), DivergenceWatch(model.config.get_text_config().vocab_size), evaluations)
+    trainer = _AnswerTrainer(
+        model=model,
+        processing_class=base.tokenizer,
+        train_dataset=rows,
+        eval_dataset=held_out,
+        args=_arguments(config, total, model.num_parameters(), folder),
+        peft_config=_adapter(config) if isinstance(config, LoraTraining) else None,
+        callbacks=[live],
+    )
+    trainer.remove_callback(PrinterCallback)
+    return trainer
+
+
+def steps_of(rows: int, config: Trained) -> int:
+    """Optimizer steps of a run, as transformers counts them."""
+    batches = math.ceil(rows / config.per_device_train_batch_size)
+    return math.ceil(config.num_train_epochs * math.ceil(batches / config.gradient_accumulation_steps))
+
+
+def evaluations_of(seen: int, held_out: int) -> int:
+    """How often the held-out loss is measured in a run that trains on `seen` rows: within 5% of its cost."""
+    affordable = int(EVALUATION_SHARE * seen / (held_out * FORWARD_SHARE))
+    return max(1, min(MOST_EVALUATIONS, affordable))
+
+
+def _adapter(config: LoraTraining) -> LoraConfig:
+    modules = config.target_modules
+    return LoraConfig(
+        r=config.r,
+        lora_alpha=config.lora_alpha,
+        lora_dropout=config.lora_dropout,
+        target_modules=modules if isinstance(modules, str) else list(modules),
+        use_rslora=config.use_rslora,
+        task_type="CAUSAL_LM",
+    )
+
+
+def _arguments(config: Trained, total: int, parameters: int, folder: str) -> SFTConfig:
+    cuda = uses_cuda()
+    knobs = config.model_dump(include=set(Sft.model_fields))
+    return SFTConfig(
+        output_dir=folder,
+        **knobs,
+        per_device_eval_batch_size=config.per_device_train_batch_size,
+        prediction_loss_only=True,
+        use_cpu=not cuda,
+        bf16=half_precision(),
+        fp16=cuda and not half_precision(),
+        gradient_checkpointing=cuda and parameters >= CHECKPOINTING_FROM,
+        dataloader_pin_memory=cuda,
+        logging_steps=max(1, total // 500),
+        logging_nan_inf_filter=False,
+        save_strategy="no",
+        report_to=[],
+        disable_tqdm=True,
+    )
+
+
+class _AnswerTrainer(SFTTrainer):  # type: ignore[misc]  # trl has no types
+    """SFTTrainer with the model's own loss where trl's fused kernel cannot run.
+
+    That kernel needs Triton, which PyTorch brings only for GPUs; without it SFTTrainer of trl 1.15 cannot train at
+    all. The model's own loss also skips the entropy and token accuracy of every step, which nobody reads here.
+    """
+
+    def compute_loss(
+        self, model: Any, inputs: dict[str, Any], return_outputs: bool = False, num_items_in_batch: Any = None
+    ) -> Any:
+        """The mean loss over answer tokens."""
+        if uses_cuda() and find_spec("triton") is not None:
+            return super().compute_loss(model, inputs, return_outputs, num_items_in_batch)
+        return Trainer.compute_loss(self, model, inputs, return_outputs, num_items_in_batch)

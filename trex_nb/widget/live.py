@@ -1,0 +1,64 @@
+"""A study on display: the live explorer, and beside it a static copy that stays readable when the kernel is gone.
+
+The explorer follows every publication of the study; the static copy is written anew when a decision or a result
+changes, because replacing it is expensive in the browser and pointless in between.
+"""
+
+from __future__ import annotations
+
+from uuid import uuid4
+
+from IPython.display import publish_display_data
+
+from trex_nb.report.freeze import snapshot_metadata
+from trex_nb.report.html import snapshot_bundle
+from trex_nb.search.tree import Tree
+from trex_nb.study.study import Study
+from trex_nb.widget.explorer import Explorer
+
+_KEPT = 3
+
+
+class LiveTree:
+    """One explorer model per study, displayed as often as asked, each time with a static copy."""
+
+    def __init__(self, study: Study) -> None:
+        self._study = study
+        self._explorer = Explorer(study.tree, study.send)
+        self._copies: list[str] = []
+        self._drawn: object = None
+        self._unsubscribe = study.subscribe(self._follow)
+
+    def display(self) -> None:
+        """Show the explorer and a static copy here."""
+        bundle = self._explorer._repr_mimebundle_()
+        data, metadata = bundle if isinstance(bundle, tuple) else (bundle, {})
+        publish_display_data(data, metadata)
+        self._copies = [*self._copies, uuid4().hex][-_KEPT:]
+        self._draw(self._study.tree, self._copies[-1], update=False)
+
+    def close(self) -> None:
+        """Follow no more."""
+        self._unsubscribe()
+
+    def _follow(self, tree: Tree) -> None:
+        self._explorer.show(tree)
+        outline = [(n.id, n.status, n.score, len(n.decisions), len(n.notes)) for n in tree.nodes.values()]
+        if outline != self._drawn:
+            self._drawn = outline
+            for copy in self._copies:
+                self._draw(tree, copy, update=True)
+
+    def _draw(self, tree: Tree, copy: str, *, update: bool) -> None:
+        publish_display_data(
+            snapshot_bundle(tree), snapshot_metadata(tree), transient={"display_id": copy}, update=update
+        )
+
+
+def explorer_of(study: Study) -> Explorer:
+    """A live explorer of `study`, for use without magics; it follows until it is closed."""
+    explorer = Explorer(study.tree, study.send)
+    unsubscribe = study.subscribe(explorer.show)
+    explorer.observe(lambda _: unsubscribe(), names="comm")
+    explorer.show(study.tree)  # what was published in between
+    return explorer

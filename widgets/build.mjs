@@ -1,0 +1,27 @@
+// Bundles src/ into the two files that the Python package ships. `node build.mjs [folder]` writes elsewhere.
+// The banner carries a hash of the sources, so that a stale bundle is found out even where there is no Node.
+import { createHash } from "node:crypto";
+import { readFileSync, readdirSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { build } from "esbuild";
+
+const here = dirname(fileURLToPath(import.meta.url));
+const src = join(here, "src");
+const out = process.argv[2] ?? join(here, "..", "trex_nb", "widget", "static");
+
+const hash = createHash("sha256");
+for (const name of readdirSync(src).sort()) hash.update(name).update("\0").update(readFileSync(join(src, name))).update("\0");
+const banner = `/* trex_nb explorer, built from widgets/src by "npm run build"; sources ${hash.digest("hex").slice(0, 16)} */`;
+
+await build({
+  entryPoints: [join(src, "explorer.js"), join(src, "explorer.css")],
+  bundle: true,
+  minify: true,
+  format: "esm",
+  target: "es2022",
+  charset: "utf8",
+  outdir: out,
+  banner: { js: banner, css: banner },
+  logLevel: "warning",
+});
