@@ -109,7 +109,7 @@ def fresh(known: Words, count: int, taken: set[str], rng: Random) -> Iterator[Re
 SKILLS: dict[str, tuple[str, Callable[[Remark], str]]] = {
     "feeling": ("Decide the feeling", lambda said: said.feeling),
     "subject": ("Choose the subject", lambda said: said.topic),
-    "speaker": ("Find the person", lambda said: said.name),
+    "speaker": ("Which human talks", lambda said: said.name),
     "json": ("Fill the form", lambda said: json.dumps({"topic": said.topic, "sentiment": said.feeling})),
 }
 

@@ -11,12 +11,13 @@ import json
 import math
 import os
 import sys
+import tempfile
 from pathlib import Path
 
 import nbformat
-from jupyter_client.manager import AsyncKernelManager
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
+from traitlets.config import Config
 
 from trex_nb.core.ids import StudyId
 from trex_nb.errors import CommandError, TrexError
@@ -62,17 +63,17 @@ def _read(path: Path) -> nbformat.NotebookNode:
 
 def _execute(path: Path) -> nbformat.NotebookNode:
     notebook = _read(path)
-    manager = AsyncKernelManager(kernel_name="python3", transport="ipc")  # no port is opened
-    client = NotebookClient(
-        notebook, km=manager, timeout=None, store_widget_state=False,
-        resources={"metadata": {"path": str(path.absolute().parent)}},
-    )  # fmt: skip
-    try:
-        client.execute()
-    except CellExecutionError as error:
-        raise CommandError(
-            f"A cell of {path.name} failed: {error.ename}: {error.evalue}", "run it in JupyterLab"
-        ) from None
+    with tempfile.TemporaryDirectory(prefix="trex-") as sockets:  # no port is opened
+        client = NotebookClient(
+            notebook, kernel_name="python3", timeout=None, store_widget_state=False,
+            config=Config(KernelManager={"transport": "ipc", "ip": f"{sockets}/kernel"}),
+            resources={"metadata": {"path": str(path.absolute().parent)}},
+        )  # fmt: skip
+        try:
+            client.execute()
+        except CellExecutionError as error:
+            what = f"A cell of {path.name} failed: {error.ename}: {error.evalue}"
+            raise CommandError(what, "run it in JupyterLab") from None
     return notebook
 
 

@@ -109,7 +109,7 @@ def execute(cells: list[str], folder: Path, *, allow_errors: bool = False) -> li
             notebook, km=manager, timeout=PATIENCE, allow_errors=allow_errors, store_widget_state=False,
             resources={"metadata": {"path": str(folder)}},
         )  # fmt: skip
-        client.execute(env=_environment())
+        client.execute(cleanup_kc=True, env=_environment())  # nbclient leaves a manager it was given alone
     return [seen_in(cell) for cell in notebook.cells]
 
 

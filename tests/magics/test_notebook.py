@@ -43,10 +43,11 @@ def refusal(seen: Seen) -> list[str]:
 
 def test_start_shows_the_live_tree_and_a_static_copy(kernel: Kernel) -> None:
     seen = kernel.run("%trex start tiny-intent --name shown")
-    live, copy = seen.texts
+    live, copy, data = seen.texts
     assert live.startswith("trex_nb explorer of shown")
     assert copy.startswith("Static copy of shown, revision 1")
     assert "<details" in seen.pages[1]
+    assert "1,200 training rows" in data
 
 
 def test_plan_names_each_proposal_with_its_reason_and_cost(kernel: Kernel) -> None:
@@ -60,8 +61,7 @@ def test_plan_names_each_proposal_with_its_reason_and_cost(kernel: Kernel) -> No
 def test_several_commands_in_one_cell_all_show(study: Kernel) -> None:
     seen = study.run('%trex approve n1\n%trex prune n2 "too slow"\n%trex note n3 look again\n%trex budget --rounds 9')
     assert [t.split()[0] for t in seen.texts] == ["Approved", "Pruned", "Noted", "Budget:"]
-    assert study.value("[d.why for d in get_ipython().run_line_magic('trex', 'start several-commands-in-one-cell-all-show')"
-                       ".tree.nodes['n2'].decisions]") == ["too slow"]  # fmt: skip
+    assert "too slow" in study.run("%trex show n2").text
 
 
 def test_a_result_can_be_kept_and_shows_once_when_it_ends_the_cell(study: Kernel) -> None:
@@ -146,7 +146,7 @@ def test_doctor_names_what_works_here(kernel: Kernel) -> None:
         ("%trex approve", "required: nodes", "%trex approve -h"),
         ("%trex approve n99", "no node n99", "%trex tree"),
         ("%trex plan --many 3", "--many", "%trex plan -h"),
-        ('%trex redirect n1 "rank 32', "No closing quotation", "close the quotes"),
+        ('%trex export n1 "my folder', "No closing quotation", "close the quotes"),
         ("%trex redirect n1", "no words", "%trex redirect n1"),
         ("%trex edit n1 colour=red", "no field 'colour'", "learning_rate"),
         ("%trex edit n1 r=-4", "r:", "another value"),
@@ -157,7 +157,7 @@ def test_doctor_names_what_works_here(kernel: Kernel) -> None:
         ("%trex start tiny-intnet", "tiny-intnet", "tiny-intent"),
         ("%trex start missing.yaml", "missing.yaml", "path"),
         ("%%trex status\nwords", "takes no text", "%trex status"),
-        ("%%trex start\nname: x\ngoal: y", "'data' is missing", "README"),
+        ("%%trex start\nname: x\ngoal: y", "'prompt' is missing", "README"),
     ],
 )
 def test_an_error_is_exactly_two_lines(study: Kernel, line: str, said: str, hint: str) -> None:
@@ -204,18 +204,29 @@ def test_loading_twice_and_reloading_are_harmless(study: Kernel) -> None:
         ("x = %trex sh", ["show"]),
         ("1 + 1\n%trex pa", ["pause"]),
         ("%trex plan --", ["--help", "--under"]),
-        ("%trex plan n", []),
+        ("%trex plan --under n1", ["n1"]),
         ("%trex approve n", ["n0", "n1", "n2", "n3"]),
         ("%trex approve n1 n3", ["n3"]),
         ("%%trex redirect n2", ["n2"]),
         ("%trex help pl", ["plan"]),
         ("%trex start tiny", ["tiny-intent"]),
-        ("%trex status ", ["--help", "-h"]),
+        ("%trex start tab", ["tab-completes"]),
     ],
 )
 def test_tab_completes(study: Kernel, typed: str, offered: list[str]) -> None:
-    found = study.complete(typed)
-    assert sorted(found) == offered or (not offered and not any(f.startswith("n1") for f in found))
+    assert sorted(study.complete(typed)) == offered
+
+
+def test_tab_offers_options_rather_than_every_magic_there_is(study: Kernel) -> None:
+    assert set(study.complete("%trex status ")) == {"-h", "--help"}
+
+
+def test_run_all_repeats_decisions_that_were_overtaken_since(study: Kernel) -> None:
+    cell = "%trex edit n1 r=8\n%trex approve n1\n%trex redirect n3 rank 32\n%trex prune n3\n%trex prune n1\n"
+    first, second = study.run(cell), study.run(cell)
+    assert (first.error, second.error) == ([], [])
+    assert study.run("%trex status").status == "ok"
+    assert all("already" in text for text in second.texts)
 
 
 def test_two_notebooks_steer_one_study(study: Kernel, tmp_path_factory: pytest.TempPathFactory) -> None:
@@ -229,3 +240,80 @@ def test_two_notebooks_steer_one_study(study: Kernel, tmp_path_factory: pytest.T
         assert study.run("%trex redirect n3 rank 32").texts[0].startswith("Redirected n3")
         assert refusal(other.run("%trex approve n2"))[0].endswith("n2 was already pruned by human.")
         assert "n4" in other.run("%trex status\n%trex tree").text
+
+
+CELLS = [
+    "%load_ext trex_nb",
+    """\
+import csv
+with open("remarks.csv", "w", newline="") as file:
+    rows = csv.writer(file)
+    rows.writerow(["text", "sign"])
+    rows.writerows([f"remark {i} was {'good' if i % 2 else 'bad'}", "+" if i % 2 else "-"] for i in range(80))
+""",
+    """\
+%%trex start
+name: remarks
+goal: Tell good remarks from bad ones.
+data: {train: remarks.csv}
+prompt: "{text}:"
+answer: "{sign}"
+""",
+    "%trex plan -n 2",
+    "%trex edit n1 num_train_epochs=0.5\n%trex approve n1\n%trex prune n2 no need\n%trex run --jobs 2",
+]
+LATER = [
+    "study = %trex start remarks\nstudy.wait(100)",
+    "%trex best",
+    "%trex logs n1",
+    "%trex compare n0 n1",
+    "%trex status",
+    "%trex report",
+    "study.tree.seq, [r.id for n in study.tree.nodes.values() for r in n.runs for _ in range(r.attempt)]",
+]
+UNDER_WAY = """\
+import threading
+study, is_training = get_ipython().run_line_magic("trex", "start remarks"), threading.Event()
+end = study.subscribe(lambda tree: tree.nodes["n1"].runs[0].pid and is_training.set())
+study.note("n0", "watched")  # a change, so that the state that is there already is told too
+started = is_training.wait(60)
+"""
+
+
+@pytest.fixture(scope="module")
+def killed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder whose notebook was killed while its study's two jobs ran. They are the only jobs in these tests."""
+    folder = tmp_path_factory.mktemp("killed")
+    with kernel_in(folder) as kernel:
+        assert [kernel.run(cell).error for cell in CELLS] == [[]] * len(CELLS)
+        kernel.run(UNDER_WAY)
+        assert kernel.value("started")
+        kernel.kill()
+    return folder
+
+
+@pytest.fixture(scope="module")
+def again(killed: Path) -> list[Seen]:
+    """The same notebook, run from top to bottom after that."""
+    return execute([*CELLS, *LATER], killed)
+
+
+def test_after_a_kill_the_same_notebook_finds_the_job_and_its_result(again: list[Seen]) -> None:
+    best, logs, compared, status, report = again[-6:-1]
+    assert "succeeded" in best.text
+    assert "n1.1: " in logs.text
+    assert "Slices" in compared.text
+    assert "2 succeeded" in status.text
+    assert "remarks.report.html" in report.text
+
+
+def test_nothing_is_trained_twice(again: list[Seen]) -> None:
+    assert "['n0.1', 'n1.1']" in again[-1].text
+
+
+def test_a_notebook_run_again_changes_nothing_and_says_so(killed: Path, again: list[Seen]) -> None:
+    once_more = execute([*CELLS, *LATER], killed)
+    assert once_more[-1].text == again[-1].text
+    decided = once_more[len(CELLS) - 1].text
+    assert "n1 already approved." in decided
+    assert "n2 already pruned." in decided

@@ -7,7 +7,7 @@ from pathlib import Path
 from time import time as now
 
 from trex_nb.core.events import Event
-from trex_nb.core.ids import NodeId, RunId, StudyId, node_of
+from trex_nb.core.ids import RunId, StudyId, node_of
 from trex_nb.core.job import Failed, Finished, JobSpec, JobUpdate, Progressed, Started
 from trex_nb.core.protocols import Researcher, Store
 from trex_nb.core.result import Checkpoint, Cost, Failure
@@ -99,10 +99,10 @@ class House:
 
 
 def _run_in(path: str) -> RunId:
-    return RunId(path.split("/")[1].split("-")[0])
+    return RunId(path.split("/")[1].split("-", maxsplit=1)[0])
 
 
-def statuses(tree: Tree) -> dict[NodeId, str]:
+def statuses(tree: Tree) -> dict[str, str]:
     """Where every node stands."""
     return {n.id: n.status.value for n in tree.nodes.values()}
 

@@ -61,7 +61,7 @@ def test_running_with_no_minutes_left_says_so(build: Build) -> None:
     study.run(jobs=1)
     study.wait(30)
     assert statuses(study.tree)["n2"] == "approved"
-    with pytest.raises(CommandError, match="0.5 of 0.4 compute minutes"):
+    with pytest.raises(CommandError, match=r"0\.5 of 0\.4 compute minutes"):
         study.run()
 
 

@@ -7,9 +7,11 @@ from collections.abc import Callable
 import pytest
 
 from tests.scenarios.house import NAME, House, statuses, until
+from trex_nb.core.events import ProposalRequested
 from trex_nb.core.ids import RunId, node_id
 from trex_nb.core.node import Status
 from trex_nb.search.tree import Tree
+from trex_nb.testing import trees
 
 Build = Callable[..., House]
 
@@ -20,7 +22,7 @@ def _work(house: House, close_after: int | None) -> list[str]:
     study.plan(1)
     study.approve("n1")
     study.run(jobs=1)
-    until(study, lambda t: "n1.1" in house.launcher.jobs)
+    until(study, lambda _: "n1.1" in house.launcher.jobs)
     if close_after is not None:
         house.launcher.release(RunId("n1.1"), close_after)
         study.close()
@@ -46,12 +48,12 @@ def test_a_job_that_ended_while_nobody_watched_is_not_run_again(build: Build) ->
     study.plan(2)
     study.approve("n1", "n2")
     study.run(jobs=2)
-    until(study, lambda t: len(house.launcher.jobs) == 2)
+    until(study, lambda _: len(house.launcher.jobs) == 2)
     study.close()
     house.launcher.release(RunId("n1.1"))
     house.launcher.lose(RunId("n2.1"))
     study = house.open()
-    until(study, lambda t: len(house.launcher.submitted) == 3)
+    until(study, lambda _: len(house.launcher.submitted) == 3)
     house.launcher.release(RunId("n2.1"))
     study.wait(30)
     assert statuses(study.tree) == {"n0": "succeeded", "n1": "succeeded", "n2": "succeeded"}
@@ -65,7 +67,7 @@ def test_a_job_put_on_record_but_never_started_is_started_by_the_next(build: Bui
     study.plan(1)
     study.close()
     house.store.append(
-        NAME, [*_submitted()], actor="executor", time=1.0, expected_seq=len(house.events())
+        NAME, [trees.approved(1), trees.submitted(1)], actor="executor", time=1.0, expected_seq=len(house.events())
     )  # fmt: skip
     study = house.open()
     study.wait(30)
@@ -73,17 +75,9 @@ def test_a_job_put_on_record_but_never_started_is_started_by_the_next(build: Bui
     assert [s.run for s in house.launcher.submitted] == ["n1.1"]
 
 
-def _submitted() -> list[object]:
-    from trex_nb.testing import trees
-
-    return [trees.approved(1), trees.submitted(1)]
-
-
 def test_an_open_request_is_answered_after_a_restart(build: Build) -> None:
     house = build()
     house.open().close()
-    from trex_nb.core.events import ProposalRequested
-
     request = ProposalRequested(request=1, parent=node_id(0), n=2)
     house.store.append(NAME, [request], actor="human", time=1.0, expected_seq=len(house.events()))
     study = house.open()

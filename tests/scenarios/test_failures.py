@@ -7,11 +7,11 @@ from collections.abc import Callable, Sequence
 import pytest
 
 from tests.scenarios.house import DIVERGED, House, diverges, ends_well, statuses
-from trex_nb.core.ids import RunId, node_id
+from trex_nb.core.ids import NodeId, RunId, node_id
 from trex_nb.core.job import Failed, JobSpec, JobUpdate, Started
 from trex_nb.core.protocols import Reflection, TreeView
-from trex_nb.core.task import Split, Task
 from trex_nb.core.result import Checkpoint, Cost
+from trex_nb.core.task import Split, Task
 from trex_nb.errors import EvaluationError
 from trex_nb.testing.evaluators import FakeEvaluator
 from trex_nb.testing.launchers import LOST
@@ -117,7 +117,7 @@ def test_a_baseline_that_fails_ends_auto(build: Build) -> None:
 
 
 class Broken(ScriptedResearcher):
-    async def reflect(self, tree: TreeView, node: str) -> Reflection:
+    async def reflect(self, tree: TreeView, node: NodeId) -> Reflection:  # noqa: ARG002
         raise ZeroDivisionError("a bug in a plug-in")
 
 

@@ -35,7 +35,7 @@ def test_a_twin_waits_while_the_first_is_being_scored(build: Build) -> None:
     study.plan(2)
     study.approve("n1", "n2")
     study.run(jobs=2)
-    until(study, lambda t: "n1.1" in house.launcher.jobs)
+    until(study, lambda _: "n1.1" in house.launcher.jobs)
     house.launcher.release(RunId("n1.1"))
     study.wait(30)
     assert list(house.launcher.jobs) == ["n1.1"]

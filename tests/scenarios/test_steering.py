@@ -77,13 +77,13 @@ def test_pause_lets_running_jobs_end_and_starts_nothing(build: Build) -> None:
     study.plan(2)
     study.approve("n1", "n2")
     study.run(jobs=1)
-    until(study, lambda t: "n1.1" in house.launcher.jobs)
+    until(study, lambda _: "n1.1" in house.launcher.jobs)
     study.pause()
     house.launcher.release(RunId("n1.1"))
     study.wait(30)
     assert statuses(study.tree) == {"n0": "succeeded", "n1": "succeeded", "n2": "approved"}
     study.resume()
-    until(study, lambda t: "n2.1" in house.launcher.jobs)
+    until(study, lambda _: "n2.1" in house.launcher.jobs)
     house.launcher.release(RunId("n2.1"))
     study.wait(30)
     assert statuses(study.tree)["n2"] == "succeeded"
@@ -95,7 +95,7 @@ def test_stop_ends_the_jobs_and_pauses(build: Build) -> None:
     study.plan(2)
     study.approve("n1")
     study.run()
-    until(study, lambda t: "n1.1" in house.launcher.jobs)
+    until(study, lambda _: "n1.1" in house.launcher.jobs)
     study.stop()
     study.wait(30)
     failure = study.tree.nodes[node_id(1)].failure
@@ -111,7 +111,7 @@ def test_stopping_a_node_ends_its_runs_that_have_not_started_too(build: Build) -
     study.plan(1)
     study.approve("n1")
     study.run(jobs=1)
-    until(study, lambda t: "n1.1" in house.launcher.jobs)
+    until(study, lambda _: "n1.1" in house.launcher.jobs)
     study.stop("n1")
     study.wait(30)
     assert statuses(study.tree)["n1"] == "failed"
@@ -124,7 +124,7 @@ def test_pruning_a_running_node_stops_its_job(build: Build) -> None:
     study.plan(1)
     study.approve("n1")
     study.run()
-    until(study, lambda t: "n1.1" in house.launcher.jobs)
+    until(study, lambda _: "n1.1" in house.launcher.jobs)
     study.prune("n1")
     study.wait(30)
     assert house.launcher.jobs[RunId("n1.1")].ended
@@ -162,7 +162,7 @@ def test_running_by_hand_after_a_pause_does_not_hand_over_the_wheel(build: Build
     house = build(is_auto=False)
     study = house.open()
     study.auto(rounds=3, jobs=1)
-    until(study, lambda t: "n1.1" in house.launcher.jobs)
+    until(study, lambda _: "n1.1" in house.launcher.jobs)
     study.pause()
     study.run(jobs=1)
     house.launcher.release(RunId("n1.1"))

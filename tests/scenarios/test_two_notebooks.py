@@ -26,7 +26,7 @@ def test_both_command_and_only_one_launches(build: Build) -> None:
     two.approve("n1")
     one.approve("n2")
     two.run(jobs=2)
-    until(one, lambda t: len(house.launcher.jobs) == 2)
+    until(one, lambda _: len(house.launcher.jobs) == 2)
     for run in ("n1.1", "n2.1"):
         house.launcher.release(RunId(run))
     one.wait(30)
@@ -43,7 +43,7 @@ def test_when_the_leader_leaves_the_other_takes_over(build: Build) -> None:
     until(two, lambda t: len(t.nodes) == 2)
     two.approve("n1")
     two.run()
-    until(two, lambda t: "n1.1" in house.launcher.jobs)
+    until(two, lambda _: "n1.1" in house.launcher.jobs)
     one.close()
     house.launcher.release(RunId("n1.1"))
     until(two, lambda t: statuses(t)["n1"] == "succeeded")

@@ -61,8 +61,8 @@ def test_the_shipped_folder_is_small() -> None:
     assert sum(file.stat().st_size for file in path().iterdir()) < 2_500_000
 
 
-def test_the_shipped_model_copies_what_it_is_asked_to() -> None:
-    assert answer_of(path(), "repeat: the green falcon") == "the green falcon"
+def test_the_shipped_model_sees_through_a_negation() -> None:
+    assert answer_of(path(), "sum up: Carlos said the soup was not good") == "Carlos finds it negative"
 
 
 @given(st.text(st.characters(min_codepoint=9, max_codepoint=126), max_size=60))

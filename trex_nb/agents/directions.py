@@ -1,20 +1,28 @@
 """The person's words as edits: the documented set of directions that the offline Researcher understands.
 
-Words are split into clauses at commas, semicolons, full stops and "and"/"but"/"then"; each clause is matched
-whole-heartedly or reported back as not understood, never ignored:
+Words are split into clauses at commas, semicolons, full stops and "and"/"but"/"then"; each clause is understood whole
+or reported back word for word, never ignored and never in part. Understood are, for every number (learning rate, rank,
+alpha, epochs, batch size, warmup, weight decay):
 
-    rank 32 · r=8 · alpha 64 · lr 3e-3 · learning rate 0.001 · halve / double / lower / raise the learning rate
-    3 epochs · more / fewer epochs · train longer / shorter · batch size 8 · warmup 0.1 · weight decay 0.01
-    cosine / linear / constant schedule · full fine-tuning · lora · attention only · all linear layers
-    balance [0.5] · no balancing · dedup · no dedup · half / a quarter / all of the data · 50% of the data
-    more / less <slice> · focus on <slice> · keep the data · keep the learning rate (or rank, epochs, …) · keep the rest
+    rank 32 · r=8 · lr of 3e-3 · set the rank to 8 · raise the lr to 1e-3 · 3 epochs · 10% warmup · no warmup
+    higher / lower / larger / more / less / raise / reduce … · make the rank smaller · train longer / shorter
+    double / halve / triple the rank · 10x lower lr · lower the lr by 10x · 2x epochs
+
+and besides:
+
+    cosine / linear / constant schedule · full fine-tuning · lora · no lora · attention only · all linear layers
+    balance [0.5] · no balancing · dedup · no dedup · half / a quarter / all of the data · 50% of the data · 500 rows
+    more / less data · more / fewer <slice> · focus on <slice> · oversample <slice>
+    keep the data (or the learning rate, rank, …) · keep the rest · change only the rank
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+
+from pydantic import ValidationError
 
 from trex_nb.search.space import Point, Space, Value
 
@@ -23,18 +31,251 @@ UNDERSTOOD = (
     '"balance 0.5", "half the data", "more <slice>", "keep the data"'
 )
 
-_DATA_FIELDS = ("share", "dedup", "balance")
-_NUMBER = r"(\d+(?:\.\d+)?(?:e-?\d+)?)"
-
 
 @dataclass(frozen=True, slots=True)
 class Directions:
     """What was understood: `sets` are new values by field, `frozen` fields that must not change, `unknown` the clauses
-    that were not understood, word for word."""
+    that were not understood, or cannot be followed, word for word."""
 
     sets: dict[str, Value]
     frozen: frozenset[str]
     unknown: tuple[str, ...]
+
+
+def understand(text: str, space: Space, point: Point) -> Directions:
+    """Read the person's words against the plan they are about."""
+    found = _read(text, space, point)
+    method = found.sets.get("method", point["method"])
+    if method != point["method"]:  # "lr 1e-3, full fine-tuning": the rate is that of the method said later
+        found = _read(text, space, space.completed({**point, "method": method}))
+        found.sets["method"] = method
+    return found
+
+
+def _read(text: str, space: Space, point: Point) -> Directions:
+    sets: dict[str, Value] = {}
+    frozen: set[str] = set()
+    unknown: list[str] = []
+    for clause in sorted(_clauses(text), key=_is_about_alpha):  # it is a ratio to the rank, which may come after it
+        heard = _heard(" ".join(clause.lower().split()), space, {**point, **sets})
+        if heard is None:
+            unknown.append(clause)
+        elif isinstance(heard, frozenset):
+            frozen |= heard
+        elif not _is_possible(space, {**point, **sets, **heard}):
+            unknown.append(f"{clause} (out of range)")
+        elif heard.get("method", point["method"]) != sets.get("method", heard.get("method", point["method"])):
+            unknown.append(f"{clause} (contradicts what was said before)")
+        else:
+            sets |= heard
+    return Directions(sets, frozenset(frozen) - set(sets), tuple(unknown))
+
+
+def _clauses(text: str) -> list[str]:
+    text = text.replace("−", "-").replace("’", "'")
+    text = re.sub(r"(?<=\d),(?=\d{3}\b)", "", text)  # 1,000 rows
+    text = re.sub(r"(=\S+)\s+(?=[\w\[\]]+=\S)", r"\1, ", text)  # r=32 alpha=64
+    clauses = re.split(r"[,;\n&+]|\.(?!\d)|\b(?:and|but|then|while|also)\b", text)
+    return [c.strip() for c in clauses if _stripped(" ".join(c.lower().split()))]
+
+
+Heard = dict[str, Value] | frozenset[str]
+
+
+def _heard(words: str, space: Space, point: Point) -> Heard | None:
+    """What a clause says: values, or fields to keep. Fillers are taken off one by one until it is understood."""
+    while words:
+        heard = _kept(words, space) or _slice_weight(words, space, point)
+        heard = heard or _quantity(_digits(words), space, point) or _rule(_digits(words), space, point)
+        if heard is not None:
+            return heard
+        shorter = _stripped(words)
+        if shorter == words:
+            break
+        words = shorter
+    return _both_halves(words, space, point)
+
+
+def _both_halves(words: str, space: Space, point: Point) -> Heard | None:
+    """Two things said in one clause ("half the data for 3 epochs"), when each is understood."""
+    for joint in re.finditer(r" (?:with|for|at|using) ", words):
+        first, second = sorted((words[: joint.start()], words[joint.end() :]), key=_is_about_alpha)
+        one = _heard(first, space, point)
+        if isinstance(one, dict):
+            other = _heard(second, space, {**point, **one})
+            if isinstance(other, dict):
+                return one | other
+    return None
+
+
+def _is_about_alpha(words: str) -> bool:
+    return "alpha" in words.lower()
+
+
+_FILLER = re.compile(
+    r"^(?:please|now|try|use|using|with|a|an|the|do|go|go for|set|make it|let's|let us|instead|just|only"
+    r"|train (?:for|with|on|using)|train|run|can you|could you|can we|i'd like|i want|i would like|we should"
+    r"|what about|how about|maybe|perhaps|switch to|change to|go back to|back to|for|at|on|take|to|it) |[ !.?]+$"
+    r"| (?:instead|please|this time|now|too|again|as well|for this|here)$"
+)  # fmt: skip
+
+
+def _stripped(words: str) -> str:
+    return _FILLER.sub("", words, count=1)
+
+
+_DIGITS = {w: str(i) for i, w in enumerate("one two three four five six seven eight nine ten".split(), 1)}
+
+
+def _digits(words: str) -> str:
+    return re.sub(r"\b(?:" + "|".join(_DIGITS) + r")\b", lambda m: _DIGITS[m.group()], words)
+
+
+def _is_possible(space: Space, point: Point) -> bool:
+    try:
+        space.build(space.completed(point), 0)
+    except (ValidationError, OverflowError):
+        return False
+    return True
+
+
+# Numbers: a knob and what is done to it
+
+
+@dataclass(frozen=True, slots=True)
+class _Knob:
+    """A number of the plan: how it is called, which field it is, whether it is whole."""
+
+    words: str
+    field: str
+    is_whole: bool = False
+
+    def place(self, point: Point) -> str:
+        if self.field == "learning_rate" and point["method"] == "full":
+            return "full_learning_rate"
+        return self.field
+
+    def value(self, space: Space, point: Point) -> float:
+        if self.field == "alpha":
+            return _rank(point) * float(point.get("alpha_ratio", 2))
+        return float(point.get(self.place(point), space.field(self.place(point)).default))
+
+    def set(self, value: float, point: Point) -> dict[str, Value] | None:
+        if self.is_whole and not value.is_integer():
+            return None
+        if self.field == "alpha":
+            ratio = value / _rank(point)
+            return {"method": "lora", "alpha_ratio": int(ratio) if ratio.is_integer() else ratio}
+        said: dict[str, Value] = {self.place(point): int(value) if self.is_whole else value}
+        return said | {"method": "lora"} if self.field == "r" else said
+
+    def moved(self, by: int, space: Space, point: Point) -> dict[str, Value] | None:
+        """A notch up or down; a rate has no notches and moves by a factor of 3."""
+        if self.field == "alpha":
+            return self.set(self.value(space, point) * 2.0**by, point)
+        field = space.field(self.place(point))
+        if field.values is None:
+            return self.scaled(3.0**by, space, point)
+        last = len(field.values) - 1
+        at = round(field.unit(self.value(space, point)) * last)
+        return self.set(float(field.values[min(last, max(0, at + by))]), point)
+
+    def scaled(self, factor: float, space: Space, point: Point) -> dict[str, Value] | None:
+        value = float(f"{self.value(space, point) * factor:.1e}")
+        return self.set(float(max(1, round(value))) if self.is_whole else value, point)
+
+
+def _rank(point: Point) -> float:
+    return float(point.get("r", 16))
+
+
+_KNOBS = (
+    _Knob(r"(?:full_)?(?:lr|learning[ _-]?rate)", "learning_rate"),
+    _Knob(r"(?:lora[ _])?(?:rank|r)", "r", is_whole=True),
+    _Knob(r"(?:lora[ _])?alpha", "alpha", is_whole=True),
+    _Knob(r"(?:(?:num_train_|training |number of )?epochs?|train(?:ing)? time)", "num_train_epochs"),
+    _Knob(r"(?:(?:per_device_train_)?batch(?:es)?(?:[ _-]?sizes?)?|bs)", "per_device_train_batch_size", is_whole=True),
+    _Knob(r"warm-?up(?:[ _](?:steps|ratio))?", "warmup_steps"),
+    _Knob(r"(?:weight[ _-]decay|wd)", "weight_decay"),
+)
+
+_N = r"(?P<n>(?:\d+(?:\.\d+)?|\.\d+)(?:e[-+]?\d+)?)\s*(?P<percent>%?)"
+_UP = r"(?:higher|larger|bigger|greater|longer|stronger|more|raise|increase|bump(?: up)?|add(?: some)?|some)"
+_DOWN = r"(?:lower|smaller|reduced?|decrease|less|fewer|shorter|weaker|gentler|cut|shrink|drop)"
+_VERB = r"(?:set|raise|increase|bump|lower|reduce|decrease|change|put|keep)"
+_THE = r"(?: the| a| an| its)?"
+_FACTORS = {"double": 2.0, "twice": 2.0, "halve": 0.5, "half": 0.5, "triple": 3.0, "quarter": 0.25, "doubling": 2.0}
+_ANY = f"(?:(?P<up>{_UP})|(?P<down>{_DOWN}))"
+
+Move = Callable[[_Knob, re.Match[str], Space, Point], dict[str, Value] | None]
+
+
+def _number(match: re.Match[str]) -> float:
+    return float(match["n"]) / (100 if match["percent"] else 1)
+
+
+def _set_to(knob: _Knob, match: re.Match[str], _: Space, point: Point) -> dict[str, Value] | None:
+    return knob.set(_number(match), point)
+
+
+def _to_zero(knob: _Knob, _m: re.Match[str], _: Space, point: Point) -> dict[str, Value] | None:
+    return knob.set(0.0, point) if knob.field in ("warmup_steps", "weight_decay") else None
+
+
+def _notch(knob: _Knob, match: re.Match[str], space: Space, point: Point) -> dict[str, Value] | None:
+    return knob.moved(1 if match["up"] else -1, space, point)
+
+
+def _by(knob: _Knob, match: re.Match[str], space: Space, point: Point) -> dict[str, Value] | None:
+    sign = 1 if match["up"] else -1
+    factor = 1 + sign * _number(match) if match["percent"] else float(match["n"]) ** sign
+    return knob.scaled(factor, space, point)
+
+
+def _times(knob: _Knob, match: re.Match[str], space: Space, point: Point) -> dict[str, Value] | None:
+    found = match.groupdict()
+    return knob.scaled(_FACTORS[found["word"]] if found.get("word") else float(match["n"]), space, point)
+
+
+_MOVES: tuple[tuple[str, Move], ...] = (
+    (rf"(?:{_VERB}(?: the)? )?K\s*(?:of|to|at|is|=|:)?\s*{_N}", _set_to),
+    (rf"{_N}\s*K", _set_to),
+    (rf"{_N} (?:for|as)(?: the)? K", _set_to),
+    (rf"{_ANY}{_THE} K", _notch),
+    (rf"make{_THE} K {_ANY}", _notch),
+    (rf"{_ANY}{_THE} K by(?: a factor of)? {_N}\s*(?:x|times|-fold)?", _by),
+    (rf"{_N}(?:x|×| times) {_ANY} K", _by),
+    (rf"(?P<word>{'|'.join(_FACTORS)})(?: of)?{_THE} K", _times),
+    (rf"{_N}(?:x|×| times){_THE} K", _times),
+    (r"(?:no|without|zero|remove|turn off|disable) K", _to_zero),
+)  # fmt: skip
+
+
+def _quantity(words: str, space: Space, point: Point) -> dict[str, Value] | None:
+    for knob in _KNOBS:
+        for pattern, move in _MOVES:
+            if match := re.fullmatch(pattern.replace("K", knob.words), words):
+                return move(knob, match, space, point)
+    return None
+
+
+# What is no number, or has a phrase of its own
+
+_EPOCHS = next(k for k in _KNOBS if k.field == "num_train_epochs")
+_DATA = r"(?:of )?(?:the |my |our )?(?:training |train )?(?:data(?:set)?|rows|examples|samples|set)"
+_NOT = r"(?:no|without|don't|do not|don't use|do not use|skip|turn off|disable|stop)(?: the| any)?"
+_CLASSES = r"(?: (?:the )?(?:class(?:es)?|labels?|data(?:set)?|answers?|slices?))?"
+_BALANCE = r"(?:class |label )?(?:re)?balanc(?:e|ing|ed)"
+_FULL = r"full(?: parameter)?(?:[ -](?:fine-? ?tun(?:e|ing)|training))?"
+_WEIGHTS = r"(?:the )?(?:weights|parameters|params)"
+_FULL_WAYS = (
+    rf"{_FULL}|(?:fine-?tune|train|update) (?:all|every)(?: of)? {_WEIGHTS}|all {_WEIGHTS}|{_NOT} lora"
+    rf"|{_FULL} instead of lora|method\s*[=:]\s*full"
+)
+_SCHEDULE = (
+    r"(?:lr_scheduler_type\s*[=:]?\s*)?(cosine|linear|constant)(?: (?:lr|learning rate))?"
+    r"(?: schedul(?:er?|ing)| decay)?"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,135 +284,112 @@ class _Said:
     point: Point
     match: re.Match[str]
 
-    @property
-    def number(self) -> float:
-        return float(self.match.group(1))
+    def share_moved(self, by: int) -> dict[str, Value]:
+        field = self.space.field("share")
+        values = field.values or ()
+        at = round(field.unit(self.point.get("share", 1.0)) * (len(values) - 1))
+        return {"share": values[min(len(values) - 1, max(0, at + by))]}
 
-    @property
-    def rate(self) -> str:
-        return "learning_rate" if self.point["method"] == "lora" else "full_learning_rate"
+    def share_of(self, rows: float) -> dict[str, Value]:
+        return {"share": min(1.0, rows / max(1, self.space.train_rows))}
 
-    def moved(self, name: str, by: int) -> dict[str, Value]:
-        field = self.space.field(name)
-        assert field.values is not None
-        last = len(field.values) - 1
-        at = round(field.unit(self.point.get(name, field.default)) * last)
-        return {name: field.values[min(last, max(0, at + by))]}
-
-    def scaled(self, factor: float) -> dict[str, Value]:
-        return {self.rate: float(f"{float(self.point[self.rate]) * factor:.1e}")}
+    def epochs(self, notches: int) -> dict[str, Value]:
+        return _EPOCHS.moved(notches, self.space, self.point) or {}
 
 
 Effect = Callable[[_Said], dict[str, Value]]
 _RULES: tuple[tuple[str, Effect], ...] = (
-    (rf"(?:lora )?(?:rank|r)\s*(?:of|to|=|:)?\s*{_NUMBER}", lambda s: {"method": "lora", "r": int(s.number)}),
-    (rf"(?:lora[ _])?alpha\s*(?:of|to|=|:)?\s*{_NUMBER}", lambda s: {"alpha": int(s.number)}),
-    (rf"(?:lr|learning[ _]rate)\s*(?:of|to|=|:)?\s*{_NUMBER}", lambda s: {s.rate: s.number}),
-    (r"halve (?:the )?(?:lr|learning rate)|half (?:the )?(?:lr|learning rate)", lambda s: s.scaled(0.5)),
-    (r"double (?:the )?(?:lr|learning rate)", lambda s: s.scaled(2)),
-    (r"(?:lower|smaller|reduce|decrease|less)(?: the| a)? (?:lr|learning rate)", lambda s: s.scaled(0.3)),
-    (r"(?:raise|higher|larger|increase|bigger)(?: the| a)? (?:lr|learning rate)", lambda s: s.scaled(3)),
-    (rf"{_NUMBER} epochs?", lambda s: {"num_train_epochs": s.number}),
-    (rf"(?:num_train_)?epochs?\s*(?:to|=|:)?\s*{_NUMBER}", lambda s: {"num_train_epochs": s.number}),
-    (r"more epochs|(?:train )?longer|train more", lambda s: s.moved("num_train_epochs", 1)),
-    (r"(?:fewer|less) epochs|(?:train )?shorter|train less", lambda s: s.moved("num_train_epochs", -1)),
-    (rf"(?:per_device_train_)?batch(?:[ _]size)?\s*(?:of|to|=|:)?\s*{_NUMBER}",
-     lambda s: {"per_device_train_batch_size": int(s.number)}),
-    (rf"warm-?up(?:[ _](?:steps|ratio))?\s*(?:of|to|=|:)?\s*{_NUMBER}", lambda s: {"warmup_steps": s.number}),
-    (r"no warm-?up", lambda _: {"warmup_steps": 0.0}),
-    (rf"weight[ _]decay\s*(?:of|to|=|:)?\s*{_NUMBER}", lambda s: {"weight_decay": s.number}),
-    (r"no weight decay", lambda _: {"weight_decay": 0.0}),
-    (r"(cosine|linear|constant)(?: schedule(?:r)?| decay| lr| learning rate)?",
-     lambda s: {"lr_scheduler_type": s.match.group(1)}),
-    (r"full(?: fine-?tun(?:e|ing)| training)?", lambda _: {"method": "full"}),
-    (r"lora", lambda _: {"method": "lora"}),
-    (r"attention(?: layers)?(?: only)?|only attention(?: layers)?", lambda _: {"target_modules": "attention"}),
-    (r"all[- ]linear(?: layers)?", lambda _: {"target_modules": "all-linear"}),
-    (rf"balanc(?:e|ing)(?: (?:the )?(?:classes|labels|data|answers))?\s*(?:of|to|by|=|:)?\s*{_NUMBER}",
-     lambda s: {"balance": min(1.0, s.number)}),
-    (r"balance(?: (?:the )?(?:classes|labels|data|answers))?", lambda _: {"balance": 1.0}),
-    (r"(?:no|without) balanc(?:e|ing)", lambda _: {"balance": 0.0}),
-    (r"(?:no|without) dedup(?:lication|licate)?", lambda _: {"dedup": False}),
-    (r"dedup(?:licate|lication)?(?: (?:the )?data)?|(?:drop|remove) duplicates", lambda _: {"dedup": True}),
-    (r"half (?:of )?(?:the )?(?:data|rows)", lambda _: {"share": 0.5}),
-    (r"(?:a )?quarter (?:of )?(?:the )?(?:data|rows)", lambda _: {"share": 0.25}),
-    (r"all (?:of )?(?:the )?(?:data|rows)", lambda _: {"share": 1.0}),
-    (rf"{_NUMBER} ?% (?:of )?(?:the )?(?:data|rows)", lambda s: {"share": min(1.0, s.number / 100)}),
+    (r"(?:train )?(?:for )?longer|train more", lambda s: s.epochs(1)),
+    (r"(?:train )?(?:for )?shorter|train less", lambda s: s.epochs(-1)),
+    (r"(?:train )?(?:for )?twice as long", lambda s: _EPOCHS.scaled(2, s.space, s.point) or {}),
+    (r"(?:train )?(?:for )?half as long", lambda s: _EPOCHS.scaled(0.5, s.space, s.point) or {}),
+    (_SCHEDULE, lambda s: {"lr_scheduler_type": s.match.group(1)}),
+    (_FULL_WAYS, lambda _: {"method": "full"}),
+    (rf"lora(?: adapters?)?|lora instead of {_FULL}|method\s*[=:]\s*lora|{_NOT} {_FULL}", lambda _: {"method": "lora"}),
+    (r"(?:target )?(?:only )?(?:the )?attention(?: layers| modules)?(?: only)?",
+     lambda _: {"method": "lora", "target_modules": "attention"}),
+    (r"(?:target )?all[- ]linear(?: layers| modules)?",
+     lambda _: {"method": "lora", "target_modules": "all-linear"}),
+    (rf"{_BALANCE}{_CLASSES}\s*(?:strength|of|to|by|=|:|at)?\s*{_N}", lambda s: {"balance": _number(s.match)}),
+    (rf"{_BALANCE}{_CLASSES}", lambda _: {"balance": 1.0}),
+    (rf"{_NOT} {_BALANCE}{_CLASSES}", lambda _: {"balance": 0.0}),
+    (rf"{_NOT} de-?dup(?:lication|licate|e)?(?: {_DATA})?|keep duplicates", lambda _: {"dedup": False}),
+    (rf"de-?dup(?:licate|lication|e)?(?: {_DATA})?|(?:drop|remove|no|without)(?: the| all)? duplicates?(?: rows)?",
+     lambda _: {"dedup": True}),
+    (rf"(?:a )?half {_DATA}", lambda _: {"share": 0.5}),
+    (rf"(?:a )?quarter {_DATA}", lambda _: {"share": 0.25}),
+    (rf"(?:all|the whole|the full|full|whole) {_DATA}|everything", lambda _: {"share": 1.0}),
+    (rf"(?P<n>\d+(?:\.\d+)?) ?(?P<percent>%|percent) {_DATA}", lambda s: {"share": _number(s.match)}),
+    (r"(\d+)(?: training| train)? (?:rows|examples|samples)", lambda s: s.share_of(float(s.match.group(1)))),
+    (rf"(\d+)(k) {_DATA}", lambda s: s.share_of(1000 * float(s.match.group(1)))),
+    (rf"more {_DATA}", lambda s: s.share_moved(1)),
+    (rf"(?:less|fewer) {_DATA}", lambda s: s.share_moved(-1)),
 )  # fmt: skip
-
-_FILLER = re.compile(r"^(?:please |now |try |use |with |a |an |do |go |set |make it |let's |instead )+|[ !.]+$")
-_KEEP = re.compile(
-    r"(?:keep|freeze|same|leave|don't change|do not change)(?: the| my)? (.+?)(?: as (?:it is|they are))?"
-)
-_SLICE = re.compile(r"(more|less|fewer|focus on|emphasi[sz]e|upweight|downweight)(?: of| on)?(?: the)? (.+?)(?: rows)?")
-_KEPT: dict[str, tuple[str, ...]] = {
-    "data": _DATA_FIELDS, "recipe": _DATA_FIELDS, "learning rate": ("learning_rate", "full_learning_rate"),
-    "lr": ("learning_rate", "full_learning_rate"), "rank": ("r",), "r": ("r",), "epochs": ("num_train_epochs",),
-    "batch size": ("per_device_train_batch_size",), "method": ("method",), "schedule": ("lr_scheduler_type",),
-    "warmup": ("warmup_steps",), "weight decay": ("weight_decay",),
-}  # fmt: skip
-_REST = ("rest", "everything else", "everything", "others", "other settings", "all else")
-
-
-def understand(text: str, space: Space, point: Point) -> Directions:
-    """Read the person's words against the plan they are about."""
-    sets: dict[str, Value] = {}
-    frozen: set[str] = set()
-    unknown: list[str] = []
-    for clause in re.split(r"[,;\n]|\.(?!\d)|\b(?:and|but|then)\b", text):
-        words = _FILLER.sub("", _FILLER.sub("", " ".join(clause.lower().split())))
-        if not words:
-            continue
-        found = _kept(words, space)
-        if found is not None:
-            frozen |= found
-            continue
-        effect = _slice_weight(words, space, point) or _rule(words, space, {**point, **sets})
-        if effect is None:
-            unknown.append(clause.strip())
-        else:
-            sets |= effect
-    return Directions(_resolved(sets, point), frozenset(frozen) - set(sets), tuple(unknown))
-
-
-def _kept(words: str, space: Space) -> frozenset[str] | None:
-    match = _KEEP.fullmatch(words)
-    if not match:
-        return None
-    if match.group(1) in _REST:
-        return frozenset(space.names)
-    names = _KEPT.get(match.group(1))
-    if names is None:
-        return None
-    extra = [n for n in space.names if n.startswith("weight[")] if names is _DATA_FIELDS else []
-    return frozenset((*names, *extra))
-
-
-def _slice_weight(words: str, space: Space, point: Point) -> dict[str, Value] | None:
-    match = _SLICE.fullmatch(words)
-    if not match:
-        return None
-    name = next((n for n in space.names if n.lower() == f"weight[{match.group(2)}]"), None)
-    if name is None:
-        return None
-    down = match.group(1) in ("less", "fewer", "downweight")
-    factor = 0.5 if down else 2.0
-    return {name: min(8.0, max(0.125, float(point.get(name, 1.0)) * factor))}
 
 
 def _rule(words: str, space: Space, point: Point) -> dict[str, Value] | None:
     for pattern, effect in _RULES:
         if match := re.fullmatch(pattern, words):
             found = effect(_Said(space, point, match))
-            known = {*space.names, "alpha"}
-            return found if all(name in known for name in found) else None
+            return found if found and all(name in space.names for name in found) else None
     return None
 
 
-def _resolved(sets: dict[str, Value], point: Point) -> dict[str, Value]:
-    """`alpha` is not a field of its own: turn it into the ratio to the rank that holds."""
-    if "alpha" not in sets:
-        return sets
-    rank = float(sets.get("r", point.get("r", 16)))
-    ratio = max(1, round(float(sets["alpha"]) / rank))
-    return {k: v for k, v in sets.items() if k != "alpha"} | {"alpha_ratio": ratio}
+_SLICE = re.compile(
+    r"(?P<how>more|less|fewer|focus(?: more)? on|emphasi[sz]e|upweight|up-weight|downweight|down-weight"
+    r"|oversample|upsample|undersample|downsample|boost)(?: of| on)?(?: the)?"
+    r" (?P<slice>.+?)(?: rows| examples| samples| data| class| slice)?"
+)
+_DOWNWARDS = ("less", "fewer", "downweight", "down-weight", "undersample", "downsample")
+
+
+def _slice_weight(words: str, space: Space, point: Point) -> dict[str, Value] | None:
+    match = _SLICE.fullmatch(words)
+    name = next((n for n in space.names if match and n.lower() == f"weight[{match['slice']}]"), None)
+    if match is None or name is None:
+        return None
+    factor = 0.5 if match["how"] in _DOWNWARDS else 2.0
+    return {name: min(8.0, max(0.125, float(point.get(name, 1.0)) * factor))}
+
+
+# What is to stay
+
+_DATA_FIELDS = ("share", "dedup", "balance")
+_KEEP = re.compile(
+    r"(?:keep|freeze|same|leave|don't (?:change|touch)|do not (?:change|touch)|no changes? to)"
+    r"(?: the| my)? (?P<what>.+?)(?: as (?:it is|they are|is)| alone| the same| unchanged| fixed)?"
+)
+_ONLY = re.compile(
+    r"(?:change only|only change|just change|change just|change nothing but|nothing but)(?: the)? (?P<what>.+)"
+)
+_KEPT: Mapping[str, tuple[str, ...]] = {
+    "data": _DATA_FIELDS, "recipe": _DATA_FIELDS, "data recipe": _DATA_FIELDS,
+    "learning rate": ("learning_rate", "full_learning_rate"), "lr": ("learning_rate", "full_learning_rate"),
+    "rank": ("r",), "r": ("r",), "alpha": ("alpha_ratio",),
+    "epochs": ("num_train_epochs",), "number of epochs": ("num_train_epochs",),
+    "batch size": ("per_device_train_batch_size",),
+    "method": ("method",), "lora": ("method",), "schedule": ("lr_scheduler_type",), "scheduler": ("lr_scheduler_type",),
+    "warmup": ("warmup_steps",), "weight decay": ("weight_decay",), "target modules": ("target_modules",),
+    "balance": ("balance",), "dedup": ("dedup",),
+}  # fmt: skip
+_REST = ("rest", "everything else", "everything", "others", "other settings", "all else", "else", "all other settings")
+
+
+def _kept(words: str, space: Space) -> frozenset[str] | None:
+    if words in ("nothing else", "no other changes", "change nothing else"):
+        return frozenset(space.names)
+    if match := _ONLY.fullmatch(words):
+        names = _named(match["what"], space)
+        return frozenset(space.names) - names if names else None
+    match = _KEEP.fullmatch(words)
+    if match and match["what"] in _REST:
+        return frozenset(space.names)
+    return _named(match["what"], space) if match else None
+
+
+def _named(what: str, space: Space) -> frozenset[str] | None:
+    names = _KEPT.get(what)
+    if names is None:
+        return None
+    weights = [n for n in space.names if n.startswith("weight[")] if names is _DATA_FIELDS else []
+    return frozenset((*names, *weights))

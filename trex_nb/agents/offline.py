@@ -27,7 +27,7 @@ from trex_nb.core.plan import Change, Expectation, Plan, Proposal
 from trex_nb.core.protocols import Reflection, TreeView
 from trex_nb.core.result import Insight
 from trex_nb.errors import TrexError
-from trex_nb.search.space import Point, Space, Value, changes, space_for
+from trex_nb.search.space import Point, Space, Value, space_for
 from trex_nb.search.surrogate import Observation, Prediction, Surrogate, expected_improvement, fit
 
 _ENOUGH = 3
@@ -172,8 +172,10 @@ def _rated(tree: TreeView, candidates: list[_Candidate], surrogate: Surrogate | 
     if surrogate is None or not candidates:
         rated = [_Rated(c, None, c.head_start) for c in candidates]
     else:
-        best = max(o.score for o in surrogate.seen)
-        predictions = surrogate.predict([c.point for c in candidates])
+        points = [*(o.point for o in surrogate.seen), *(c.point for c in candidates)]
+        predictions = surrogate.predict(points)
+        best = max(p.mean for p in predictions[: len(surrogate.seen)])  # the best measured score is luck in part
+        predictions = predictions[len(surrogate.seen) :]
         rated = [
             _Rated(c, p, expected_improvement(p, best) + (0.2 * c.head_start * p.stderr if tree.best else 0))
             for c, p in zip(candidates, predictions, strict=True)
@@ -183,8 +185,8 @@ def _rated(tree: TreeView, candidates: list[_Candidate], surrogate: Surrogate | 
 
 def _plan(tree: TreeView, space: Space, request: ProposalRequested, rated: _Rated) -> Plan:
     parent = tree.nodes[request.parent]
-    recipe, config = space.build(rated.candidate.point, tree.task.seed)
-    changed = changes(space.point(parent.plan), rated.candidate.point, space.default())
+    recipe, config = space.child(parent.plan, rated.candidate.point, tree.task.seed)
+    changed = space.changes(space.point(parent.plan), rated.candidate.point)
     cost = estimate(tree, recipe, config, 1.0)
     above = next((n for n in reversed(tree.path(parent.id)) if n.score), None)
     predicted = rated.prediction
@@ -199,13 +201,22 @@ def _plan(tree: TreeView, space: Space, request: ProposalRequested, rated: _Rate
     )  # fmt: skip
 
 
+_SHORT = {
+    "learning_rate": "lr", "num_train_epochs": "epochs", "alpha_ratio": "alpha/r",
+    "per_device_train_batch_size": "batch", "lr_scheduler_type": "schedule", "target_modules": "modules",
+    "weight_decay": "decay", "warmup_steps": "warmup", "share": "data share",
+}  # fmt: skip
+
+
 def _title(parent: Node, changed: tuple[Change, ...]) -> str:
-    if parent.plan.configs[0].method == "none":
-        return (
-            "LoRA " * any(c.after == "lora" for c in changed)
-            + ", ".join(f"{c.field} {c.after}" for c in changed if c.field != "method")[:150]
-        )
-    return ", ".join(f"{c.field} {c.before}→{c.after}" for c in changed)[:180] or "the same again"
+    if parent.plan.configs[0].method != "none":
+        return ", ".join(f"{_short(c)} {c.before}→{c.after}" for c in changed)[:180] or "the same again"
+    kind = "LoRA" if any(c.after == "lora" for c in changed) else "full fine-tuning"
+    return ", ".join([kind, *(f"{_short(c)} {c.after}" for c in changed if c.field != "method")])[:180]
+
+
+def _short(change: Change) -> str:
+    return _SHORT.get(change.field, change.field)
 
 
 def _hypothesis(rated: _Rated, changed: tuple[Change, ...], gain: float | None) -> str:

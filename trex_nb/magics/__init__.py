@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
@@ -10,6 +12,7 @@ if TYPE_CHECKING:
     from trex_nb.magics.session import Session
 
 _SESSIONS: dict[int, Session] = {}
+_MATCHERS: dict[int, Any] = {}
 
 
 def register(shell: InteractiveShell) -> None:
@@ -33,6 +36,8 @@ def unregister(shell: InteractiveShell) -> None:
         session.close()
     for kind in ("line", "cell"):
         shell.magics_manager.magics[kind].pop("trex", None)
+    if id(shell) in _MATCHERS:
+        shell.Completer.custom_matchers.remove(_MATCHERS.pop(id(shell)))
 
 
 def _session(shell: InteractiveShell) -> Session:
@@ -44,12 +49,28 @@ def _session(shell: InteractiveShell) -> Session:
 
 
 def _register_completion(shell: InteractiveShell) -> None:
+    completer = getattr(shell, "Completer", None)
+    if completer is None:
+        return
     from trex_nb.magics.complete import matcher  # noqa: PLC0415
 
     def nodes() -> list[str]:
         session = _SESSIONS.get(id(shell))
         return session.node_ids() if session else []
 
-    completer = getattr(shell, "Completer", None)
-    if completer is not None:
-        completer.custom_matchers.append(matcher(nodes))
+    _MATCHERS[id(shell)] = matcher(nodes, _startable)
+    completer.custom_matchers.append(_MATCHERS[id(shell)])
+
+
+def _startable() -> list[str]:
+    """What `%trex start` can take here: embedded tasks, studies, task files."""
+    from importlib.metadata import entry_points  # noqa: PLC0415
+
+    from trex_nb.settings import Settings  # noqa: PLC0415
+    from trex_nb.store.artifacts import studies_in  # noqa: PLC0415
+
+    names = [e.name for e in entry_points(group="trex_nb.tasks")]
+    with suppress(OSError):
+        names += studies_in(Settings.from_environment().root)
+        names += [p.name for p in Path().iterdir() if p.suffix in (".yaml", ".yml")]
+    return sorted(set(names))

@@ -1,4 +1,4 @@
-"""Completion of `%trex`: subcommands, options, node ids. Never raises, never touches disk or network."""
+"""Completion of `%trex`: subcommands, options, node ids, things to start. Never raises, never touches the network."""
 
 from __future__ import annotations
 
@@ -9,10 +9,12 @@ from typing import Any
 from IPython.core.completer import SimpleCompletion, context_matcher
 
 _LINE = re.compile(r"(?:^|=|\n)\s*%%?trex[ \t]+(?P<rest>[^\n]*)$")
-_NO_NODES = ("start", "run", "auto", "pause", "resume", "budget", "status", "tree", "best", "report", "doctor", "debug")
+_NODES = ("node", "nodes", "other", "--under")
+
+Names = Callable[[], list[str]]
 
 
-def candidates(text: str, nodes: Callable[[], list[str]]) -> list[str] | None:
+def candidates(text: str, nodes: Names, tasks: Names = list) -> list[str] | None:
     """What may follow `text`, or None when it is not a `%trex` line. `text` ends at the cursor."""
     match = _LINE.search(text)
     if match is None:
@@ -26,19 +28,23 @@ def candidates(text: str, nodes: Callable[[], list[str]]) -> list[str] | None:
     parser = PARSERS.get(words[0])
     if parser is None:
         return []
+    actions = parser._actions  # noqa: SLF001  (argparse has no public list)
+    options = [o for a in actions for o in a.option_strings if o.startswith(last)]
     if last.startswith("-"):
-        options = [o for a in parser._actions for o in a.option_strings]  # noqa: SLF001  (argparse has no public list)
-        return [o for o in options if o.startswith(last)]
-    return [] if words[0] in _NO_NODES else [n for n in nodes() if n.startswith(last)]
+        return options
+    places = [words[-2], *(a.dest for a in actions if not a.option_strings)]
+    found = nodes() if any(p in _NODES for p in places) else tasks() if words[0] == "start" else []
+    # with nothing to say, say the options: IPython would list every magic there is
+    return [n for n in found if n.startswith(last)] or options
 
 
-def matcher(nodes: Callable[[], list[str]]) -> Any:
+def matcher(nodes: Names, tasks: Names) -> Any:
     """A version-2 matcher for IPython's completer."""
 
     @context_matcher()
     def trex_matcher(context: Any) -> Any:
         before = context.full_text[: _offset(context)]
-        found = candidates(before, nodes)
+        found = candidates(before, nodes, tasks)
         if found is None:
             return {"completions": [], "suppress": False}
         fragment = re.split(r"[ \n]", before)[-1]

@@ -20,6 +20,7 @@ from trex_nb.errors import CommandError, TrexError
 from trex_nb.magics.grammar import PARSERS, WITH_BODY, HelpWanted, overview, parse
 from trex_nb.magics.where import notebook_path
 from trex_nb.report import html, text
+from trex_nb.search.tree import Tree
 from trex_nb.settings import Settings
 from trex_nb.store.artifacts import studies_in
 from trex_nb.study.doctor import doctor
@@ -110,6 +111,7 @@ class Session:
             self.close()
             self._study = opened
         self._tree(a)
+        _publish(_verbatim(_data_words(self._open.tree)))
         return self._open
 
     def _plan(self, a: argparse.Namespace) -> Reply:
@@ -204,6 +206,12 @@ class Session:
         if a.command not in PARSERS:
             raise CommandError(f"%trex has no subcommand {a.command!r}.", "%trex help")
         return _verbatim(PARSERS[a.command].format_help())
+
+
+def _data_words(tree: Tree) -> str:
+    data = tree.data
+    counts = f"Data: {data.train:,} training rows, {data.search:,} search items, {data.test:,} test items (sealed)."
+    return "\n".join([counts, *(f"Note: {w}" for w in data.warnings)])
 
 
 def _verbatim(said: str) -> Page:

@@ -17,7 +17,7 @@ import numpy as np
 
 from trex_nb.core.events import BaseFacts, DataFacts
 from trex_nb.core.plan import Change, Plan
-from trex_nb.core.recipe import Balance, DataRecipe, Dedup, Mix, Op, Sample, SliceWeight
+from trex_nb.core.recipe import Balance, DataRecipe, Dedup, Filter, Mix, Op, Sample, SliceWeight
 from trex_nb.core.training import FullTraining, LoraTraining, TrainingConfig, Untrained
 
 Value = float | int | str | bool
@@ -25,6 +25,8 @@ Point = Mapping[str, Value]
 
 _ATTENTION = ("q_proj", "k_proj", "v_proj", "o_proj")
 _COMMON = ("num_train_epochs", "per_device_train_batch_size", "warmup_steps", "weight_decay", "lr_scheduler_type")
+_HEADLINE = ("method", "learning_rate", "r", "num_train_epochs")
+_NO_KNOB = ("gradient_accumulation_steps", "max_length", "lora_dropout", "use_rslora")
 _MOST_SLICES = 8
 _LONGEST = 4096
 
@@ -158,6 +160,26 @@ class Space:
         """The recipe and config that a point stands for."""
         return DataRecipe(ops=tuple(self._ops(point)), seed=seed), _config(point, self.max_length, seed)
 
+    def child(self, parent: Plan, point: Point, seed: int) -> tuple[DataRecipe, TrainingConfig]:
+        """The same below `parent`, whose settings that no knob stands for (dropout, length, filters) stay."""
+        recipe, config = self.build(point, seed)
+        old = parent.configs[0]
+        kept = {n: getattr(old, n) for n in _NO_KNOB if n in type(old).model_fields and n in type(config).model_fields}
+        if isinstance(old, LoraTraining) and point.get("target_modules") == _modules(old):
+            kept["target_modules"] = old.target_modules
+        filters = [op for op in parent.recipe.ops if isinstance(op, Filter)]
+        return recipe.model_copy(update={"ops": (*filters, *recipe.ops)}), config.model_copy(update=kept)
+
+    def changes(self, before: Point | None, after: Point) -> tuple[Change, ...]:
+        """What a child changes, field by field. Against the untrained baseline (None) that is what a reader wants to
+        know first, and whatever is not the default."""
+        old, new = _as_config(before or {}), _as_config(after)
+        names = [n for n in dict.fromkeys((*old, *new)) if old.get(n) != new.get(n)]
+        if before is None:
+            default = _as_config(self.completed({"method": after["method"]}))
+            names = [n for n in names if n in _HEADLINE or new.get(n) != default.get(n)]
+        return tuple(Change(field=n, before=_show(old.get(n)), after=_show(new.get(n))) for n in names)
+
     def _ops(self, point: Point) -> list[Op]:
         ops: list[Op] = []
         if point.get("dedup"):
@@ -167,22 +189,14 @@ class Space:
         weights = {n[7:-1]: float(v) for n, v in point.items() if n.startswith("weight[") and v != 1}
         if weights:
             ops.append(Mix(weights=tuple(SliceWeight(slice=s, weight=w) for s, w in weights.items())))
-        if (share := float(point.get("share", 1))) < 1:
-            ops.append(Sample(n=self._rows(share)))
+        if (rows := self._rows(float(point.get("share", 1)))) < self.train_rows:
+            ops.append(Sample(n=rows))
         return ops
 
 
-_HEADLINE = ("method", "learning_rate", "full_learning_rate", "r", "num_train_epochs")
-
-
-def changes(before: Point | None, after: Point, default: Point) -> tuple[Change, ...]:
-    """What a child changes, field by field. Against the untrained baseline (None) everything is new: the headline
-    fields are named, and those that are not as in `default`."""
-    old = before or {}
-    names = [n for n in dict.fromkeys((*old, *after)) if old.get(n) != after.get(n)]
-    if before is None:
-        names = [n for n in names if n in _HEADLINE or after[n] != default.get(n, after[n])]
-    return tuple(Change(field=n, before=_show(old.get(n)), after=_show(after.get(n))) for n in names)
+def _as_config(point: Point) -> Point:
+    """A point with the learning rate under its one name in a config, whichever method it is for."""
+    return {"learning_rate" if n == "full_learning_rate" else n: v for n, v in point.items()}
 
 
 def _show(value: Value | None) -> str:
@@ -237,8 +251,12 @@ def _config_fields(config: LoraTraining | FullTraining) -> dict[str, Value]:
         found["r"] = config.r
         ratio = config.lora_alpha / config.r
         found["alpha_ratio"] = int(ratio) if ratio.is_integer() else ratio
-        found["target_modules"] = "all-linear" if config.target_modules == "all-linear" else "attention"
+        found["target_modules"] = _modules(config)
     return found
+
+
+def _modules(config: LoraTraining) -> str:
+    return "all-linear" if config.target_modules == "all-linear" else "attention"
 
 
 def _config(point: Point, max_length: int, seed: int) -> TrainingConfig:

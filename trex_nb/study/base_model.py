@@ -11,6 +11,7 @@ import importlib
 import json
 import math
 import struct
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from trex_nb.core.events import BaseFacts
 from trex_nb.errors import MissingExtraError, TaskError
 
 _BLOCK = 1 << 20
+_SMALL = 1 << 28
 
 
 def base_facts(model: str) -> BaseFacts:
@@ -36,6 +38,13 @@ def base_facts(model: str) -> BaseFacts:
 def base_path(model: str) -> str:
     """What `from_pretrained` is given for a task's `base_model`."""
     return str(tiny.path()) if model == "tiny" else model
+
+
+def small_hash(model: str) -> str | None:
+    """The content hash of a base model on disk that is small enough to read every time; None for others."""
+    weights = sorted(Path(base_path(model)).glob("*.safetensors")) if Path(base_path(model)).is_dir() else []
+    size = sum(w.stat().st_size for w in weights)
+    return _hash(weights) if 0 < size <= _SMALL else None
 
 
 def _hash(files: list[Path]) -> str:
@@ -70,10 +79,16 @@ def _from_hub(model: str) -> BaseFacts:
             return BaseFacts(model=model, hash=_hash(weights), parameters=sum(_parameters(w) for w in weights))
     try:
         info = hub.HfApi().model_info(model, timeout=10)
-    except (OSError, ValueError) as error:
+    except _network_errors() as error:
         reason = str(error).splitlines()[0][:200]
         raise TaskError(
             f"The base model {model!r} cannot be had: {reason}", "tiny, a local folder, or a hub id"
         ) from error
     total = info.safetensors.total if info.safetensors else 1_000_000_000
     return BaseFacts(model=model, hash=content_hash(model, info.sha), parameters=max(1, total))
+
+
+def _network_errors() -> tuple[type[Exception], ...]:
+    """What the hub's HTTP library raises, whichever of the two its version stands on."""
+    loaded = [sys.modules[name] for name in ("httpx", "httpx2") if name in sys.modules]
+    return (OSError, ValueError, *(module.HTTPError for module in loaded))

@@ -56,7 +56,7 @@ def _config_fields(plan: Plan) -> list[str]:
 def _config(config: TrainingConfig, fields: Mapping[str, Any]) -> TrainingConfig:
     values = config.model_dump() | dict(fields)
     if fields.get("method") == "full":
-        values = {n: v for n, v in values.items() if n in FullTraining.model_fields}
+        values = {n: v for n, v in values.items() if n in FullTraining.model_fields or n in fields}
     return _CONFIG.validate_python(values)
 
 

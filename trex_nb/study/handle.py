@@ -101,6 +101,8 @@ def _approve(c: cmd.Approve, s: Situation) -> Handled:
     new: list[NodeId] = []
     for name in dict.fromkeys(c.nodes):
         node = s.node(name)
+        if any(d.what == "approved" for d in node.decisions) and node.status is not Status.PROPOSED:
+            continue  # also when it was pruned since: "Run All" says again what was said before that
         if node.status in (Status.PRUNED, Status.REDIRECTED):
             by = node.decisions[-1].actor if node.decisions else "system"
             hint = f'%trex redirect {name} "…" for a new child'
@@ -134,10 +136,10 @@ def _prune(c: cmd.Prune, s: Situation) -> Handled:
 
 def _redirect(c: cmd.Redirect, s: Situation) -> Handled:
     node = s.node(c.node)
-    if s.tree.is_pruned(c.node):
-        raise CommandError(f"{c.node} was already pruned.", "redirect a node that is still in the search")
     if any(d.what == "redirected" and d.why == c.text for d in node.decisions):
         return Handled((), f"{c.node} was already redirected with these words.")
+    if s.tree.is_pruned(c.node):
+        raise CommandError(f"{c.node} was already pruned.", "redirect a node that is still in the search")
     if s.rounds_left <= 0:
         raise over_budget(s.tree)
     request = s.next_request
@@ -152,13 +154,13 @@ def _edit(c: cmd.Edit, s: Situation) -> Handled:
     node = s.node(c.node)
     if node.parent is None:
         raise CommandError("The baseline cannot be edited.", "edit a proposal below it")
+    plan = edited(node.plan, c.fields, space_for(s.tree.data, s.tree.base))
+    if plan.hash == node.plan.hash:
+        return Handled((), f"{c.node} already is like that.")
     if node.status is not Status.PROPOSED and not (
         node.status is Status.APPROVED and not any(r.is_submitted for r in node.runs)
     ):
         raise CommandError(f"{c.node} is already {node.status}.", f'%trex redirect {c.node} "…" for a new child')
-    plan = edited(node.plan, c.fields, space_for(s.tree.data, s.tree.base))
-    if plan.hash == node.plan.hash:
-        return Handled((), f"{c.node} already is like that.")
     twin = next((n.id for n in s.tree.nodes.values() if n.plan.hash == plan.hash), None)
     note = f" It now equals {twin}, whose result will serve for it." if twin else ""
     return Handled((ev.NodeEdited(node=c.node, plan=plan),), f"Edited {c.node}.{note}")

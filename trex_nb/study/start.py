@@ -22,7 +22,7 @@ from trex_nb.search.tree import Tree
 from trex_nb.settings import Settings
 from trex_nb.store.artifacts import StudyFolder, remove_tree, studies_in, write_rows
 from trex_nb.store.sqlite import SqliteStore
-from trex_nb.study.base_model import base_facts
+from trex_nb.study.base_model import base_facts, small_hash
 from trex_nb.study.export import Replay, read_replay
 from trex_nb.study.intake import Prepared, prepare
 from trex_nb.study.parts import Parts, default_parts
@@ -143,10 +143,18 @@ def _check_same(study: Study, found: Found, data_hash: str) -> None:
     """Refuse to go on under a name whose task or data have changed since; a new budget is taken over."""
     tree = study.tree
     known, asked = tree.task, found.task
-    same_task = known.model_copy(update={"budget": asked.budget}) == asked
-    if not same_task or tree.data.hash != data_hash:
+    changed = [
+        what
+        for what, is_same in (
+            ("task", known.model_copy(update={"budget": asked.budget}) == asked),
+            ("data", tree.data.hash == data_hash),
+            ("base model", tree.base.hash == (small_hash(known.base_model) or tree.base.hash)),
+        )
+        if not is_same
+    ]
+    if changed:
         study.close()
-        what = "task" if not same_task else "data"
+        what = " and ".join(changed)
         raise TaskError(
             f"The study {study.name} was started with another {what}.",
             f"%trex start … --name {study.name}-2 for a new one; the old one stays as it is",

@@ -89,7 +89,8 @@ def from_yaml(text: str, folder: Path, name: str) -> Found:
 
 def invalid(error: ValidationError, name: str, model: type[BaseModel]) -> TaskError:
     """A two-line error for the first thing pydantic found wrong with a `model`."""
-    first = error.errors()[0]
+    found = error.errors()
+    first = next((e for e in found if e["type"] == "extra_forbidden"), found[0])  # a misspelt field is missing too
     field = ".".join(str(part) for part in first["loc"])
     if first["type"] == "extra_forbidden":
         known = _fields_at(model, first["loc"][:-1])

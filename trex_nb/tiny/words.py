@@ -122,7 +122,8 @@ COMMON: tuple[str, ...] = tuple(
     both other another same different first last next before after over under between about into out up down off
     can could will would should must may might do does did has have had there here they we you he she his her our
     your my their them me us one person people man woman child life world way thing part place case work home house
-    name value type kind class group label result item title author topic subject status sentiment category message order line true false null unknown other error""".split()
+    name value type kind class group label result item title author
+    topic subject status sentiment category message order line true false null unknown other error""".split()
 )
 EXTENSIONS: dict[str, tuple[str, ...]] = {
     "picture": ("png", "jpg", "gif", "svg", "bmp"),

@@ -17,8 +17,11 @@ _ALIASES = {"train": ("train",), "search": ("validation", "dev", "valid"), "test
 def fetch(source: str, split: str, out: Path) -> None:
     """Write the split's rows. Raises what 🤗 Datasets raises when the hub or the split cannot be had."""
     import datasets  # noqa: PLC0415  (the import is what the process is for)
+    import huggingface_hub  # noqa: PLC0415
 
     name, _, config = source.partition(":")
+    if not Path(name).exists() and not huggingface_hub.constants.HF_HUB_OFFLINE:  # offline, the cache may serve
+        huggingface_hub.HfApi().dataset_info(name, timeout=8)  # fails at once without a network; loading retries
     available = datasets.load_dataset(name, config or None)
     chosen = next((s for s in _ALIASES[split] if s in available), None)
     if chosen is None:

@@ -1,0 +1,43 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import nbformat
+import pytest
+
+from trex_nb.agents.executor import notebook
+from trex_nb.core.recipe import DataRecipe, Dedup
+from trex_nb.core.training import FullTraining, LoraTraining
+from trex_nb.testing.executors import assignment
+
+
+def test_equal_assignments_give_equal_notebooks(tmp_path: Path) -> None:
+    assert notebook(assignment(tmp_path)) == notebook(assignment(tmp_path))
+
+
+def test_the_notebook_is_valid_and_every_code_cell_is_python(tmp_path: Path) -> None:
+    made = notebook(assignment(tmp_path))
+    nbformat.validate(nbformat.from_dict(made))
+    for cell in made["cells"]:
+        if cell["cell_type"] == "code":
+            compile(cell["source"], "cell", "exec")
+
+
+def test_recipe_and_config_stand_in_it_as_they_will_be_used(tmp_path: Path) -> None:
+    asked = assignment(tmp_path)
+    source = next(c["source"] for c in notebook(asked)["cells"] if c["cell_type"] == "code")
+    made: dict[str, object] = {}
+    exec(source, made)
+    assert made["config"] == asked.node.plan.configs[0]
+    assert made["recipe"] == asked.node.plan.recipe
+
+
+@pytest.mark.parametrize("kind", [LoraTraining, FullTraining])
+def test_what_is_saved_is_named_by_the_method(tmp_path: Path, kind: type[LoraTraining | FullTraining]) -> None:
+    asked = assignment(tmp_path)
+    plan = asked.node.plan.model_copy(
+        update={"configs": (kind(learning_rate=1e-3),), "recipe": DataRecipe(ops=(Dedup(),))}
+    )
+    made = notebook(replace(asked, node=replace(asked.node, plan=plan)))
+    assert made["cells"][-1]["source"] == f'finish(trained, "{"adapter" if kind is LoraTraining else "model"}")'

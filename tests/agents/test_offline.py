@@ -1,0 +1,137 @@
+from __future__ import annotations
+
+import asyncio
+import math
+import random
+
+import pytest
+
+from trex_nb.agents.offline import NothingToProposeError, OfflineResearcher
+from trex_nb.core import events as ev
+from trex_nb.core.plan import Proposal
+from trex_nb.core.result import Finding
+from trex_nb.core.training import LoraTraining
+from trex_nb.search.space import Point, space_for
+from trex_nb.search.tree import Tree
+from trex_nb.search.uct import Uct
+from trex_nb.testing import trees
+from trex_nb.testing.trees import approved, lora_plan, node, proposed, succeeded, tree_of
+
+RATES = (1e-3, 2e-3, 4e-3, 8e-3, 1.6e-2)
+
+
+def propose(tree: Tree, n: int = 1, parent: int = 0, words: str | None = None) -> Proposal:
+    request = ev.ProposalRequested(
+        request=50, parent=node(parent), n=n, directions=words, of=node(parent) if words else None
+    )  # fmt: skip
+    return asyncio.run(OfflineResearcher().propose(tree, request))
+
+
+def grown(*findings: Finding) -> Tree:
+    """Five rates tried below the baseline, the middle one best; `findings` were made on it."""
+    events: list[ev.Event] = list(succeeded(0, 0.1))
+    for number, rate in enumerate(RATES, 1):
+        plan = lora_plan(f"Rate {rate}", learning_rate=rate)
+        events += [proposed(number, plan=plan), approved(number), *succeeded(number, 0.6 - 0.1 * abs(number - 3))]
+    return tree_of(events, ev.NodeDiagnosed(node=node(3), findings=findings))
+
+
+def test_a_study_opens_with_the_recommended_plan_and_contrasts() -> None:
+    plans = propose(tree_of(succeeded(0, 0.1)), n=3).plans
+    assert plans[0].hypothesis.startswith("The recommended plan")
+    assert len({p.hash for p in plans}) == len({p.title for p in plans}) == 3
+
+
+def test_equal_trees_get_equal_proposals() -> None:
+    assert propose(grown(), n=3, parent=3) == propose(grown(), n=3, parent=3)
+
+
+def test_with_evidence_a_plan_says_what_it_expects() -> None:
+    (plan,) = propose(grown(), parent=3).plans
+    assert plan.expected.score is not None
+    assert plan.expected.gain == pytest.approx(plan.expected.score - 0.6)
+    assert "Gaussian process over 5 finished runs" in propose(grown(), parent=3).rationale
+
+
+def test_a_finding_is_answered_by_a_plan() -> None:
+    finding = Finding(kind="underfitting", message="The loss was still falling at the end.")
+    plans = propose(grown(finding), n=5, parent=3).plans
+    assert any(p.hypothesis.startswith(finding.message) for p in plans)
+
+
+def test_words_are_followed_to_the_letter() -> None:
+    (plan,) = propose(grown(), n=1, parent=3, words="keep everything else, rank 7").plans
+    assert [str(c) for c in plan.changes] == ["r: 16 → 7"]
+
+
+def test_only_what_may_change_changes() -> None:
+    (plan,) = propose(grown(), parent=3, words="only change the learning rate").plans
+    assert [c.field for c in plan.changes] == ["learning_rate"]
+
+
+def test_what_is_in_the_tree_already_is_not_proposed_again() -> None:
+    with pytest.raises(NothingToProposeError, match="in the tree already"):
+        propose(grown(), parent=3, words="rank 16")
+
+
+def test_words_that_cannot_be_followed_are_told() -> None:
+    with pytest.raises(NothingToProposeError, match='"make it purple"'):
+        propose(grown(), parent=3, words="make it purple")
+    with pytest.raises(NothingToProposeError, match="out of range"):
+        propose(grown(), parent=3, words="rank 0")
+    assert "make it purple" in propose(grown(), parent=3, words="rank 9, make it purple").remarks[0]
+
+
+def test_words_said_about_the_baseline_start_from_the_recommended_plan() -> None:
+    config = propose(tree_of(succeeded(0, 0.1)), words="rank 4").plans[0].configs[0]
+    assert isinstance(config, LoraTraining)
+    assert (config.r, config.num_train_epochs) == (4, 2.0)
+
+
+def test_a_lesson_is_drawn_from_a_difference_beyond_noise() -> None:
+    tree = tree_of(
+        succeeded(0, 0.1), proposed(1), approved(1), succeeded(1, 0.4), proposed(2, 1), approved(2), succeeded(2, 0.6)
+    )  # fmt: skip
+    (insight,) = asyncio.run(OfflineResearcher().reflect(tree, node(2))).insights
+    assert insight.evidence == (node(1), node(2))
+    assert "raised accuracy by 0.200 ± 0.028" in insight.text
+
+
+def test_no_lesson_is_drawn_from_noise() -> None:
+    tree = tree_of(
+        succeeded(0, 0.1), proposed(1), approved(1), succeeded(1, 0.4), proposed(2, 1), approved(2), succeeded(2, 0.42)
+    )  # fmt: skip
+    assert asyncio.run(OfflineResearcher().reflect(tree, node(2))).insights == ()
+
+
+def test_evidence_beats_chance() -> None:
+    """On a smooth hill over the learning rate and the epochs, eight proposals come closer to the top than eight random
+    draws from the space do half of the time."""
+    space = space_for(trees.FACTS, trees.BASE)
+
+    def height(point: Point) -> float:
+        rate = float(point.get("learning_rate", point.get("full_learning_rate", 1e-3)))
+        return 0.9 * math.exp(-0.3 * math.log(rate / 2e-3) ** 2) - 0.02 * abs(float(point["num_train_epochs"]) - 3)
+
+    tree = tree_of(succeeded(0, 0.05))
+    for number in range(1, 9):
+        (parent,) = Uct().select(tree, 1)
+        (plan,) = propose(tree, parent=int(parent[1:])).plans
+        point = space.point(plan)
+        assert point is not None
+        happened = [proposed(number, int(parent[1:]), plan), approved(number), *succeeded(number, height(point))]
+        for stamped in trees.stamp(happened, after=tree.seq):
+            tree = tree.apply(stamped)
+    rng = random.Random(0)
+    chance = sorted(max(height(space.draw(rng)) for _ in range(8)) for _ in range(200))[100]
+    assert tree.best is not None
+    assert tree.best.score is not None
+    assert tree.best.score.value > chance
+
+
+def test_a_child_keeps_the_settings_that_no_knob_stands_for() -> None:
+    plan = lora_plan(learning_rate=3e-3)
+    config = plan.configs[0].model_copy(update={"lora_dropout": 0.1, "max_length": 999, "target_modules": ("q_proj",)})
+    tree = tree_of(succeeded(0, 0.1), proposed(1, plan=plan.model_copy(update={"configs": (config,)})))
+    (child,) = propose(tree, parent=1, words="rank 8").plans
+    assert child.configs[0] == config.model_copy(update={"r": 8, "lora_alpha": 16})

@@ -1,0 +1,29 @@
+from __future__ import annotations
+
+from trex_nb.core.plan import run_key
+from trex_nb.core.recipe import DataRecipe, Dedup
+from trex_nb.testing.trees import lora_plan
+
+
+def test_what_is_said_about_a_plan_does_not_change_its_identity() -> None:
+    assert lora_plan("One").hash == lora_plan("Two").hash
+
+
+def test_what_is_run_does() -> None:
+    plan = lora_plan()
+    others = [
+        lora_plan(r=17),
+        plan.model_copy(update={"recipe": DataRecipe(ops=(Dedup(),))}),
+        plan.model_copy(update={"fidelity": 0.5}),
+    ]
+    assert len({p.hash for p in (plan, *others)}) == 4
+
+
+def test_runs_of_one_plan_have_keys_of_their_own() -> None:
+    plan = lora_plan(runs=3)
+    assert len({run_key("d", "b", plan, i) for i in range(3)}) == 3
+
+
+def test_a_run_s_key_depends_on_data_and_base() -> None:
+    plan = lora_plan()
+    assert len({run_key(d, b, plan, 0) for d in "xy" for b in "xy"}) == 4

@@ -1,0 +1,36 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from trex_nb.magics.complete import candidates
+from trex_nb.magics.grammar import PARSERS
+
+
+def nodes() -> list[str]:
+    return ["n0", "n1", "n10", "n2"]
+
+
+@pytest.mark.parametrize(("text", "found"), [
+    ("%trex ap", ["approve"]), ("%trex approve n1", ["n1", "n10"]), ("%trex approve n1 ", nodes()),
+    ("%trex plan --", ["--help", "--under"]), ("x = %trex sho", ["show"]), ("x=%trex sho", ["show"]),
+    ("a = 1\n%trex sho", ["show"]), ("if True:\n    %trex sho", ["show"]), ("%%trex redi", ["redirect"]),
+    ("%trex start n", []), ("%trex nonsense n", []), ("%trex help pl", ["plan"]),
+])  # fmt: skip
+def test_what_may_follow_is_offered(text: str, found: list[str]) -> None:
+    assert candidates(text, nodes) == found
+
+
+def test_every_subcommand_is_offered_at_first() -> None:
+    assert candidates("%trex ", nodes) == list(PARSERS)
+
+
+@pytest.mark.parametrize("text", ["", "trex", "print('%trexy ')", "%timeit x", "%%trex note n1\nsome words"])
+def test_other_lines_are_left_alone(text: str) -> None:
+    assert candidates(text, nodes) is None
+
+
+@given(st.text(max_size=30))
+def test_completion_never_raises(text: str) -> None:
+    candidates(f"%trex {text}", nodes)

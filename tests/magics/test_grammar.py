@@ -1,0 +1,85 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from trex_nb.errors import CommandError
+from trex_nb.magics.grammar import PARSERS, HelpWanted, overview, parse
+
+
+def words_of(line: str, *names: str) -> list[object]:
+    _, arguments = parse(line)
+    return [getattr(arguments, n) for n in names]
+
+
+def test_a_bare_line_is_status() -> None:
+    assert parse("")[0] == parse("   ")[0] == "status"
+
+
+def test_options_are_read() -> None:
+    assert words_of("plan -n 3 --under n2", "n", "under") == [3, "n2"]
+    assert words_of("auto --rounds 8 --hours 1.5 --jobs 2", "rounds", "hours", "jobs") == [8, 1.5, 2]
+
+
+@pytest.mark.parametrize("line", ["approve n1 n2", "approve n1, n2", "approve n1,n2", "approve  n1 , n2"])
+def test_nodes_may_stand_with_commas(line: str) -> None:
+    assert words_of(line, "nodes") == [["n1", "n2"]]
+
+
+@pytest.mark.parametrize(("line", "text"), [
+    ('redirect n3 "keep the data, try rank 32"', "keep the data, try rank 32"),
+    ("redirect n3 keep the data, try rank 32", "keep the data, try rank 32"),
+    ("redirect n3 don't touch the rank", "don't touch the rank"),
+    ("redirect n3 use --no dropout -x", "use --no dropout -x"),
+    ('redirect n3 say "yes" or "no"', 'say "yes" or "no"'),
+    ('redirect n3 "yes" or "no"', '"yes" or "no"'),
+    ("redirect n3 a\\b # c", "a\\b # c"),
+    ("redirect n3 -1 is too low", "-1 is too low"),
+])  # fmt: skip
+def test_a_person_s_words_stay_as_they_are(line: str, text: str) -> None:
+    assert words_of(line, "node", "text") == ["n3", [text]]
+
+
+def test_words_may_come_from_the_cell() -> None:
+    assert words_of("note n1", "node", "text") == ["n1", []]
+
+
+@pytest.mark.parametrize(("line", "nodes", "why"), [
+    ("prune n1 n2", ["n1", "n2"], ""), ('prune n4 "too slow"', ["n4"], "too slow"),
+    ("prune n4 too slow, sorry", ["n4"], "too slow, sorry"), ("prune n4 --why slow", ["n4"], "slow"),
+    ("prune n4, n5 it's slow", ["n4", "n5"], "it's slow"),
+])  # fmt: skip
+def test_words_after_pruned_nodes_are_the_reason(line: str, nodes: list[str], why: str) -> None:
+    assert words_of(line, "nodes", "why") == [nodes, why]
+
+
+@pytest.mark.parametrize(("line", "said"), [
+    ("aprove n1", "%trex approve"), ("plan -n x", "invalid int"), ("show", "required"), ("prune slow", "no node"),
+    ('show "n1', "close the quotes"), ("plan --nder n1", "unrecognized"), ("redirect", "required"),
+    ("xyz", "%trex help"),
+])  # fmt: skip
+def test_what_is_not_understood_is_two_lines(line: str, said: str) -> None:
+    with pytest.raises(CommandError) as error:
+        parse(line)
+    assert len(str(error.value).splitlines()) == 2
+    assert said in str(error.value)
+
+
+@pytest.mark.parametrize("line", ["-h", "--help", *(f"{n} -h" for n in PARSERS)])
+def test_help_is_text_and_never_an_exit(line: str) -> None:
+    with pytest.raises(HelpWanted) as wanted:
+        parse(line)
+    assert wanted.value.text
+
+
+def test_the_overview_names_every_subcommand() -> None:
+    assert all(f"%trex {n} " in overview() for n in PARSERS)
+
+
+@given(st.text(max_size=40), st.sampled_from(["", *PARSERS]))
+def test_no_line_is_too_strange(rest: str, name: str) -> None:
+    try:
+        parse(f"{name} {rest}")
+    except (CommandError, HelpWanted):
+        return

@@ -1,0 +1,110 @@
+"""Laws that hold after every history, found by trying many."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hypothesis import HealthCheck, given, settings
+
+from tests.search.histories import STEPS, History
+from trex_nb.core.ids import ROOT, node_of
+from trex_nb.core.node import Status
+from trex_nb.search.layout import layout
+from trex_nb.search.tree import Tree
+from trex_nb.search.uct import Uct, backpropagate, rewards
+from trex_nb.study.decide import is_idle
+
+LAW = settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+
+
+@LAW
+@given(STEPS)
+def test_a_replay_gives_the_tree_that_wrote_the_log(steps: list[Any]) -> None:
+    history = History().live(steps)
+    assert Tree.replay(history.log) == history.tree
+
+
+@LAW
+@given(STEPS)
+def test_visits_add_up(steps: list[Any]) -> None:
+    """A node's visits are its own (none for a redirected node) and those of its children that are not pruned."""
+    tree = History().live(steps).tree
+    found = backpropagate(tree)
+    assert set(found) == {n for n in tree.nodes if not tree.is_pruned(n)}
+    for name, statistics in found.items():
+        node = tree.nodes[name]
+        own = 0 if node.status is Status.REDIRECTED else 1
+        assert statistics.visits == own + sum(found[c].visits for c in node.children if c in found)
+
+
+@LAW
+@given(STEPS)
+def test_nothing_pruned_is_ever_launched_or_approved(steps: list[Any]) -> None:
+    history = History().live(steps)
+    assert not any(tree.is_pruned(node_of(i.run)) for tree, i in history.launched)
+    assert not any(tree.is_pruned(i.node) for tree, i in history.approved)
+
+
+@LAW
+@given(STEPS)
+def test_auto_never_goes_beyond_the_budget_of_rounds(steps: list[Any]) -> None:
+    for tree, _ in History(rounds=3).live(steps).approved:
+        assert tree.rounds < tree.budget.rounds
+
+
+@LAW
+@given(STEPS)
+def test_never_more_jobs_at_once_than_were_allowed(steps: list[Any]) -> None:
+    for tree, _ in History().live(steps).launched:
+        assert tree.jobs is not None
+        assert sum(r.is_training for n in tree.nodes.values() for r in n.runs) < tree.jobs
+
+
+@LAW
+@given(STEPS)
+def test_no_run_is_launched_twice(steps: list[Any]) -> None:
+    runs = [i.run for _, i in History().live(steps).launched]
+    assert len(runs) == len(set(runs))
+
+
+@LAW
+@given(STEPS)
+def test_reward_is_monotone_in_score(steps: list[Any]) -> None:
+    tree = History().live(steps).tree
+    found = rewards(tree)
+    scored = sorted((n.score.value, found[n.id]) for n in tree.nodes.values() if n.score)
+    assert [r for _, r in scored] == sorted(r for _, r in scored)
+    assert all(0 <= r <= 1 for r in found.values())
+
+
+@LAW
+@given(STEPS)
+def test_no_two_nodes_share_a_place(steps: list[Any]) -> None:
+    tree = History().live(steps).tree
+    places = layout(tree.nodes)
+    assert len({(p.x, p.y) for p in places.values()}) == len(tree.nodes) == len(places)
+    assert min(p.y for p in places.values()) == 0
+    assert places[ROOT].x == 0
+
+
+@LAW
+@given(STEPS)
+def test_what_is_selected_can_be_a_parent(steps: list[Any]) -> None:
+    tree = History().live(steps).tree
+    for node in Uct().select(tree, 4):
+        assert tree.nodes[node].status is Status.SUCCEEDED
+        assert not tree.is_pruned(node)
+
+
+@LAW
+@given(STEPS)
+def test_a_study_that_is_given_good_outcomes_comes_to_rest(steps: list[Any]) -> None:
+    """Nothing hangs: whatever happened before, work that goes well ends."""
+    history = History().live(steps)
+    for _ in range(500):
+        if is_idle(history.tree, Uct(), now=0.0):
+            break
+        history.live(["good"])
+    assert is_idle(history.tree, Uct(), now=0.0)
+    assert all(n.status is not Status.RUNNING for n in history.tree.nodes.values()) or history.tree.is_paused
+    assert history.tree.auto is None or history.tree.is_paused

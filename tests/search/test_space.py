@@ -1,0 +1,105 @@
+from __future__ import annotations
+
+import random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from trex_nb.core.plan import Expectation, Plan
+from trex_nb.core.training import LoraTraining
+from trex_nb.search.space import Field, Point, Space, space_for
+from trex_nb.testing.trees import BASE, FACTS, baseline_plan
+
+SPACE = space_for(FACTS, BASE)
+SEEDS = st.integers(0, 10**6)
+
+
+def _plan(space: Space, point: Point) -> Plan:
+    recipe, config = space.build(point, seed=3)
+    expected = Expectation(minutes=1, memory_mb=1)
+    return Plan(title="t", hypothesis="h", recipe=recipe, configs=(config,), expected=expected)
+
+
+@given(SEEDS, st.sampled_from([1, 7, 30, 100, 4001]))
+def test_a_plan_is_the_point_it_was_built_from(seed: int, rows: int) -> None:
+    space = space_for(FACTS.model_copy(update={"train": rows}), BASE)
+    point = space.draw(random.Random(seed))
+    found = space.point(_plan(space, point))
+    assert found is not None
+    assert _plan(space, found).hash == _plan(space, point).hash
+    if rows >= 30:
+        assert found == point
+
+
+@given(SEEDS, st.integers(1, 8))
+def test_edits_stay_in_the_space(seed: int, edits: int) -> None:
+    rng = random.Random(seed)
+    point = SPACE.default()
+    for _ in range(edits):
+        point = SPACE.edit(point, rng)
+    assert SPACE.point(_plan(SPACE, point)) == point
+    assert all(0 <= f.unit(point[f.name]) <= 1 for f in SPACE.active(point))
+
+
+@given(SEEDS)
+def test_an_edit_changes_one_to_three_fields(seed: int) -> None:
+    before = SPACE.default()
+    after = SPACE.edit(before, random.Random(seed))
+    changed = [n for n in before if n in after and before[n] != after[n]]
+    assert 1 <= len(changed) <= 3
+
+
+@given(SEEDS)
+def test_frozen_fields_stay(seed: int) -> None:
+    frozen = frozenset({"learning_rate", "r", "method"})
+    after = SPACE.edit(SPACE.default(), random.Random(seed), frozen)
+    assert all(after[n] == SPACE.default()[n] for n in frozen)
+
+
+@given(st.sampled_from(SPACE.fields), SEEDS)
+def test_a_step_is_a_different_value(field: Field, seed: int) -> None:
+    rng = random.Random(seed)
+    value = field.draw(rng)
+    assert field.step(value, rng) != value
+
+
+@pytest.mark.parametrize(("value", "unit"), [(8, 0), (16, 0.5), (12, 0.25), (32, 1), (1, 0), (999, 1)])
+def test_numbers_between_choices_lie_between_them(value: int, unit: float) -> None:
+    assert SPACE.field("per_device_train_batch_size").unit(value) == unit
+
+
+def test_an_alpha_that_is_no_multiple_of_the_rank_is_kept() -> None:
+    config = LoraTraining(learning_rate=1e-3, r=16, lora_alpha=8)
+    point = SPACE.point(_plan(SPACE, SPACE.default()).model_copy(update={"configs": (config,)}))
+    assert point is not None
+    built = SPACE.build(point, 0)[1]
+    assert isinstance(built, LoraTraining)
+    assert built.lora_alpha == 8
+
+
+def test_the_baseline_is_no_point() -> None:
+    assert SPACE.point(baseline_plan()) is None
+
+
+def test_against_the_baseline_only_the_headline_and_the_unusual_are_changes() -> None:
+    point = SPACE.completed({**SPACE.default(), "balance": 0.5})
+    assert "balance" in [c.field for c in SPACE.changes(None, point)]
+    assert "weight_decay" not in [c.field for c in SPACE.changes(None, point)]
+
+
+def test_smaller_models_get_higher_learning_rates() -> None:
+    rates = [
+        float(space_for(FACTS, BASE.model_copy(update={"parameters": p})).default()["learning_rate"])
+        for p in (10**6, 10**8, 10**9)
+    ]
+    assert rates == sorted(rates, reverse=True)
+    assert rates[-1] == pytest.approx(2e-4)
+
+
+def test_knobs_of_labels_exist_only_where_there_are_labels() -> None:
+    free = space_for(FACTS.model_copy(update={"closed_answers": False, "slices": (("all", 100),)}), BASE)
+    assert "balance" not in free.names
+    assert not [n for n in free.names if n.startswith("weight[")]
+    with pytest.raises(KeyError):
+        free.field("balance")

@@ -1,0 +1,55 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from trex_nb.core.plan import Plan
+from trex_nb.core.recipe import DataRecipe, Dedup, Filter, Sample
+from trex_nb.errors import CommandError
+from trex_nb.search.space import space_for
+from trex_nb.study.edit import edited
+from trex_nb.testing.trees import BASE, FACTS, lora_plan
+
+SPACE = space_for(FACTS, BASE)
+PLAN = lora_plan("Rank 16")
+
+
+def change(plan: Plan = PLAN, **fields: Any) -> Plan:
+    return edited(plan, fields, SPACE)
+
+
+def test_a_field_is_changed_in_every_run_and_noted() -> None:
+    plan = change(lora_plan(runs=3), r=8, learning_rate=1e-4)
+    assert [c.r for c in plan.configs] == [8, 8, 8]  # type: ignore[union-attr]
+    assert str(plan.changes[-2]) == "r: 16 → 8"
+    assert "edited: r=8" in plan.title
+
+
+def test_the_recipe_is_changed_too_and_keeps_what_has_no_knob() -> None:
+    keep = Filter(field="prompt", max_chars=100)
+    plan = PLAN.model_copy(update={"recipe": DataRecipe(ops=(keep,), seed=5)})
+    assert change(plan, share=0.5, dedup=True).recipe == DataRecipe(ops=(keep, Dedup(), Sample(n=50)), seed=5)
+
+
+def test_an_edit_to_full_fine_tuning_drops_what_only_adapters_have() -> None:
+    assert change(method="full").configs[0].method == "full"
+
+
+def test_the_share_of_a_probe_is_a_field() -> None:
+    assert change(fidelity=0.25).fidelity == 0.25
+
+
+@pytest.mark.parametrize(("fields", "said"), [
+    ({"rnak": 3}, "no field 'rnak'"), ({"r": "many"}, "r: Input should be a valid integer"), ({"r": 0}, "r: "),
+    ({"share": 2}, "share is a number from 0 to 1"), ({"share": "half"}, "share is a number"), ({"share": 0}, "share"),
+    ({"dedup": "maybe"}, "dedup is true or false"), ({"balance": float("nan")}, "balance is a number"),
+    ({"weight[red]": 0}, "weight[red] is a number"), ({"weight[green]": 1}, "no field 'weight[green]'"),
+    ({"learning_rate": float("inf")}, "learning_rate"), ({"fidelity": 2}, "fidelity"), ({"method": "dpo"}, "dpo"),
+    ({"method": "full", "r": 4}, "the method full does not have it"),
+])  # fmt: skip
+def test_what_cannot_be_is_refused_in_two_lines(fields: dict[str, Any], said: str) -> None:
+    with pytest.raises(CommandError) as error:
+        edited(PLAN, fields, SPACE)
+    assert said in str(error.value)
+    assert len(str(error.value).splitlines()) == 2
