@@ -86,7 +86,10 @@ class Notebook:
     def theme(self, name: str) -> None:
         """ "light" or "dark"."""
         self.page.evaluate(_THEME, f"JupyterLab {name.title()}")
-        self.page.locator(f"body[data-jp-theme-light={'true' if name == 'light' else 'false'}]").wait_for()
+        self.page.locator(f"body[data-jp-theme-light={'true' if name == 'light' else 'false'}]").wait_for(
+            state="attached"
+        )
+        self.page.locator("#jupyterlab-splash").wait_for(state="detached")
 
     def save(self) -> None:
         """Write the notebook to its file."""
@@ -113,6 +116,9 @@ def running(folder: Path, state: Path) -> Iterator[Lab]:
         free.bind(("127.0.0.1", 0))
         port: int = free.getsockname()[1]
     lab = Lab(folder, port, secrets.token_hex(16))
+    quiet = state / "settings" / "@jupyterlab" / "apputils-extension" / "notification.jupyterlab-settings"
+    quiet.parent.mkdir(parents=True)
+    quiet.write_text(json.dumps({"fetchNews": "false", "checkForUpdates": False}))  # no toast over the notebook
     with (state / "server.log").open("wb") as log:
         server = subprocess.Popen(_command(lab, port, state), env=_environment(lab, state), stdout=log, stderr=log)
     try:
@@ -147,8 +153,3 @@ def _until_up(lab: Lab, server: subprocess.Popen[bytes], log: Path) -> None:
         if server.poll() is not None or time.monotonic() > deadline:
             raise RuntimeError(f"JupyterLab did not start:\n{log.read_text(errors='replace')[-3000:]}")
         time.sleep(0.1)  # the only state a starting server has is whether it answers
-
-
-def text_of(notebook: Path) -> str:
-    """A notebook file as JSON text."""
-    return json.dumps(json.loads(notebook.read_text(encoding="utf-8")), ensure_ascii=False)

@@ -218,6 +218,15 @@ def test_focus_goes_to_the_row_when_its_button_goes_away(page: Page, busy: Tree)
     expect(row(page, "n3")).to_be_focused()
 
 
+def test_until_a_person_acts_the_selection_goes_to_what_awaits_a_decision(page: Page) -> None:
+    mount(page, trees.tree_of(trees.succeeded(0, 0.1)))
+    show(page, trees.tree_of(trees.succeeded(0, 0.1), trees.proposed(1), trees.proposed(2)))
+    expect(row(page, "n1")).to_have_attribute("aria-selected", "true")
+    row(page, "n2").click()
+    show(page, trees.tree_of(trees.succeeded(0, 0.1), trees.proposed(1), trees.proposed(2), trees.approved(2)))
+    expect(row(page, "n2")).to_have_attribute("aria-selected", "true")
+
+
 def test_hostile_text_is_shown_as_text(page: Page) -> None:
     evil = '<img src=x onerror="window.pwned=1"></script><b>bold</b>'
     plan = trees.lora_plan(evil).model_copy(update={"hypothesis": evil * 2})

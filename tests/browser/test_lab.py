@@ -21,13 +21,14 @@ expect.set_options(timeout=PATIENCE)
 CELLS = [
     "%load_ext trex_nb\nstudy = %trex start tiny-intent",
     "%trex plan -n 3",
-    "%trex edit n1 num_train_epochs=0.5\n%trex approve n1\n%trex run --jobs 2",
+    "%trex edit n1 num_train_epochs=0.5\n%trex approve n1\n%trex run --jobs 1",
+    "%trex plan -n 1",
     "study.wait(100)\n%trex best",
     "%trex report",
     "%trex show n1\n%trex compare n0 n1\n%trex status",
     "%trex approve n99",
 ]
-START, PLAN, RUN, WAIT, REPORT, SHOW, WRONG = range(len(CELLS))
+START, PLAN, RUN, MORE, WAIT, REPORT, SHOW, WRONG = range(len(CELLS))
 
 
 @pytest.fixture(scope="module")
@@ -110,9 +111,10 @@ def test_a_job_is_watched_and_decided_beside(tour: Notebook) -> None:
     expect(row(page, "n1").locator("progress")).to_be_visible()
     expect(row(page, "n1").locator("polyline")).to_be_visible()
     shoot(tour, "3-running")
-    proposal = page.locator("[data-node][data-status=proposed]").first.get_attribute("data-node") or ""
-    if proposal:
-        expect(act(page, proposal, "prune", "enough for today")).to_contain_text(f"Pruned {proposal}")
+    tour.run(MORE)  # a proposal to decide about while n1 trains
+    proposal = page.locator(".trex-explorer").first.locator("[data-status=proposed]").last.get_attribute("data-node")
+    expect(act(page, str(proposal), "approve")).to_contain_text(f"Approved {proposal}")
+    expect(act(page, str(proposal), "prune", "enough for today")).to_contain_text(f"Pruned {proposal}")
     expect(row(page, "n1").locator(".trex-score")).to_have_text(re.compile(r"0\.\d+ ± 0\.\d+"))
     expect(row(page, "n1")).to_contain_text("succeeded")
     row(page, "n1").click()
@@ -137,7 +139,14 @@ def test_the_frozen_report_reads_where_nothing_is_trusted(tour: Notebook, lab: L
     page = browser.new_page(viewport={"width": 1280, "height": 1500})
     report = lab.open(page, "tour.report.ipynb")
     first = page.locator(".jp-Notebook").first
-    for said in ("Report: tiny-intent", re.compile(r"0\.\d+ ± 0\.\d+"), "Best", "n1"):
+    for said in (
+        "Report: tiny-intent",
+        re.compile(r"0\.\d+ ± 0\.\d+"),
+        "The best experiment",
+        "n1",
+        "pruned by human",
+        "stay with adapters",
+    ):
         expect(first).to_contain_text(said)
     expect(page.locator(".trex-explorer")).to_have_count(0)
     assert "model not found" not in first.inner_text()

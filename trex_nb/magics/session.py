@@ -16,6 +16,8 @@ import yaml
 from IPython.display import publish_display_data
 from pydantic import ValidationError
 
+from trex_nb.core import commands as cmd
+from trex_nb.core.ids import NodeId
 from trex_nb.errors import CommandError, TrexError
 from trex_nb.magics.grammar import PARSERS, WITH_BODY, HelpWanted, overview, parse
 from trex_nb.magics.where import notebook_path
@@ -130,7 +132,7 @@ class Session:
         return self._open.note(a.node, _words(a, "note"))
 
     def _edit(self, a: argparse.Namespace) -> Reply:
-        return self._open.edit(a.node, **_fields(a.fields))
+        return self._open.do(cmd.Edit(node=NodeId(a.node), fields=_fields(a.fields)))
 
     def _run(self, a: argparse.Namespace) -> Reply:
         return self._open.run(a.jobs)

@@ -84,9 +84,14 @@ def _draw(block: Block) -> str:
 def _table(table: Table) -> str:
     heads = "".join(f'<th scope="col" {_CELL}>{escape(c)}</th>' for c in table.columns)
     head = f"<thead><tr>{heads}</tr></thead>" if any(table.columns) else ""
-    return f"<table>{head}<tbody>\n" + "\n".join(map(_row, table.rows)) + "\n</tbody></table>"
+    return (
+        f"<table>{head}<tbody>\n" + "\n".join(_row(r, is_headed=bool(head)) for r in table.rows) + "\n</tbody></table>"
+    )
 
 
-def _row(row: tuple[str, ...]) -> str:
+def _row(row: tuple[str, ...], *, is_headed: bool) -> str:
     cells = "".join(f"<td {_CELL}>{escape(c)}</td>" for c in row[1:])
-    return f'<tr><th scope="row" {_CELL}>{escape(row[0])}</th>{cells}</tr>'
+    first = (
+        _CELL.replace('style="', 'style="font-weight:normal;', 1) if is_headed else _CELL
+    )  # a long prompt in bold shouts
+    return f'<tr><th scope="row" {first}>{escape(row[0])}</th>{cells}</tr>'

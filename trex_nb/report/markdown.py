@@ -13,6 +13,8 @@ from collections.abc import Iterable
 from trex_nb.report.blocks import Block, Bullets, Heading, Paragraph, Picture, Table, Verbatim
 
 _SPECIAL = str.maketrans({c: f"&#{ord(c)};" for c in "&<>*_[]|~`@"} | {c: f"<span>&#{ord(c)};</span>" for c in "$\\"})
+_UNBROKEN = 14
+_AFTER_NUMBER = re.compile(r"(?<=[^a-zA-Z,;:]) ")
 _LINK = re.compile(r"://|www\.", re.IGNORECASE)
 _BLOCK_START = re.compile(r"^[ \t]*([-+=#]|\d+(?=[.)]))?", re.MULTILINE)
 
@@ -47,8 +49,13 @@ def _draw(block: Block) -> str:
             return _fenced(text)
         case Table(columns, rows):
             rule = " | ".join("---" for _ in columns)
-            lines = [" | ".join(escape(cell) for cell in row) for row in (columns, *rows)]
+            lines = [" | ".join(_cell(cell) for cell in row) for row in (columns, *rows)]
             return "\n".join(f"| {line} |" for line in (lines[0], rule, *lines[1:]))
+
+
+def _cell(text: str) -> str:
+    """A short cell ("0.835 ± 0.019", "≈ 21 s", "● succeeded") does not break after a number or sign."""
+    return escape(_AFTER_NUMBER.sub("\u00a0", text) if len(text) <= _UNBROKEN else text)
 
 
 def _fenced(text: str) -> str:

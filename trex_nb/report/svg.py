@@ -16,8 +16,8 @@ from trex_nb.search.layout import Place, layout
 from trex_nb.search.tree import Tree
 
 MAX_BOXES = 150
-_BOX = (190, 46)
-_STEP = (222, 58)
+_BOX = (230, 46)
+_STEP = (262, 58)
 _EDGE = 14
 
 _STROKES = {
@@ -90,5 +90,5 @@ def _box(tree: Tree, n: Node, place: Place, *, is_best: bool) -> str:
 
 def _second_line(n: Node) -> str:
     if n.score is None:
-        return words.one_line(n.plan.title, 27)
-    return f"{n.score.value:.3f}  {words.one_line(n.plan.title, 19)}"
+        return words.one_line(n.plan.title, 34)
+    return f"{n.score.value:.3f}  {words.one_line(n.plan.title, 26)}"

@@ -7,6 +7,7 @@ nothing. An effect that breaks states so as an event; nothing is swallowed, and 
 
 from __future__ import annotations
 
+import asyncio
 import traceback
 from collections.abc import Callable, Coroutine, Sequence
 from pathlib import Path
@@ -31,6 +32,7 @@ _MOST_ATTEMPTS = 2
 _POINTS_PER_RUN = 60
 _SHORTEST_TIMEOUT = 900.0
 _PATIENCE = 10
+_LOOK_AGAIN = 0.2
 
 
 class Effects:
@@ -40,6 +42,7 @@ class Effects:
         self._writer = writer
         self._folder = folder
         self._parts = parts
+        self._repaired: dict[str, JobSpec] = {}
 
     def carry_out(self, instruction: d.Instruction) -> Coroutine[Any, Any, None]:
         """The coroutine that does it."""
@@ -115,7 +118,8 @@ class Effects:
         folder = self._folder.path / run.folder
         job = await self._parts.launcher.attach(JobId(str(folder)))
         if job is None:
-            spec = await self._parts.executor.prepare(self._assignment(run, folder))
+            spec = self._repaired.pop(str(folder), None)
+            spec = spec or await self._parts.executor.prepare(self._assignment(run, folder))
             job = await self._parts.launcher.submit(spec)
         async for update in job.updates(after=run.line):
             await self._on_update(i.run, update)
@@ -126,6 +130,8 @@ class Effects:
         job = await self._parts.launcher.attach(JobId(str(self._folder.path / run.folder)))
         if job is not None:
             await job.cancel()
+        while self._writer.tree.run(i.run).is_training:  # its watcher puts the end on record
+            await asyncio.sleep(_LOOK_AGAIN)
 
     async def evaluate(self, i: d.Evaluate) -> None:
         """Score a checkpoint on the search split."""
@@ -179,6 +185,7 @@ class Effects:
 
     def _resubmit(self, run: Run, spec: JobSpec) -> None:
         folder = self._folder.relative(Path(spec.folder))
+        self._repaired[spec.folder] = spec
         self._append([ev.JobSubmitted(run=run.id, attempt=run.attempt + 1, key=run.key, folder=folder)], "executor")
 
     def _end_run(self, run: RunId, failure: Failure, cost: Cost) -> None:

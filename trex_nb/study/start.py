@@ -95,8 +95,8 @@ def _found(
 def _create(folder: StudyFolder, found: Found, prepared: Prepared, replay: Replay | None) -> None:
     base = base_facts(found.task.base_model)
     part = StudyFolder(folder.path.with_name(f".{folder.path.name}.part{os.getpid()}"))
-    remove_tree(part.path)
     try:
+        remove_tree(part.path)
         write_rows(part.train_file, prepared.train)
         write_rows(part.references("search"), prepared.search)
         write_rows(part.references("test"), prepared.test)
@@ -109,9 +109,10 @@ def _create(folder: StudyFolder, found: Found, prepared: Prepared, replay: Repla
         store.append(StudyId(folder.path.name), events, actor="human", time=time.time(), expected_seq=0)
         store.close()
         part.path.rename(folder.path)
-    except OSError:
+    except OSError as error:
         if not folder.exists():  # otherwise another process made the same study at the same moment
-            raise
+            what = f"{folder.path} cannot be made: {error.strerror or error}."
+            raise TaskError(what, "another folder: set TREX_HOME, or free what is in the way") from error
     finally:
         remove_tree(part.path)
 

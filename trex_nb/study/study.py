@@ -10,11 +10,12 @@ Every public method may be called from any thread; those that change something h
 from __future__ import annotations
 
 import asyncio
+import inspect
 import logging
 import threading
 import time as clock
 from collections.abc import Callable, Coroutine
-from concurrent.futures import Future
+from concurrent.futures import CancelledError, Future
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,7 +25,7 @@ from trex_nb.core import commands as cmd
 from trex_nb.core.events import Actor, ProposalFailed, ProposalMade
 from trex_nb.core.ids import NodeId, StudyId
 from trex_nb.core.node import Node
-from trex_nb.errors import CommandError, StoreError, TrexError
+from trex_nb.errors import CommandError, StoreError
 from trex_nb.report import html, text
 from trex_nb.report.words import expected_words
 from trex_nb.search.tree import Tree
@@ -266,7 +267,10 @@ class Study:
         if self._is_closed:
             work.close()
             raise self._closed()
-        return asyncio.run_coroutine_threadsafe(work, self._loop).result()
+        try:
+            return asyncio.run_coroutine_threadsafe(work, self._loop).result()
+        except CancelledError:  # the study was closed while the command waited
+            raise self._closed() from None
 
     def _closed(self) -> CommandError:
         return CommandError(f"The study {self.name} was closed.", f"%trex start {self.name}")
@@ -361,11 +365,19 @@ class Study:
         return _POLL_SECONDS
 
     async def _let_go(self) -> None:
-        for task in tuple(self._under_way.values()):
+        others = asyncio.all_tasks() - {asyncio.current_task()}  # effects, and commands that wait for a plan
+        for task in others:
             task.cancel()
-        await asyncio.gather(*self._under_way.values(), return_exceptions=True)
-        close = getattr(self.parts.evaluator, "close", None)
-        if close is not None:
-            with suppress(TrexError):
-                await close()
+        await asyncio.gather(*others, return_exceptions=True)
+        for part in (self.parts.evaluator, self.parts.store):
+            await _closed(part)
         self._lead.give_back()
+
+
+async def _closed(part: object) -> None:
+    """Close what can be closed; some parts wait for a process to end."""
+    close = getattr(part, "close", None)
+    if close is not None:
+        waits = close()
+        if inspect.isawaitable(waits):
+            await waits

@@ -81,7 +81,9 @@ export function createDetail(on) {
   }
 
   function drawAnswer() {
-    const request = row && on.requests.latest(row.id);
+    const latest = row && on.requests.latest(row.id);
+    const isOver = latest?.state === "ok" && latest.code.startsWith("%trex approve") && row?.status !== "approved";
+    const request = isOver && row?.status !== "proposed" ? undefined : latest; // what it said is no longer so
     setAttribute(answer, "data-state", request?.state ?? null);
     setText(answer, request ? `${request.code} — ${request.text}` : "");
   }
@@ -113,8 +115,8 @@ function drawFacts(row, title, facts, region) {
   setAttribute(region, "aria-label", row ? `Details of ${row.id}` : "Details");
   /** @type {[string, string | string[] | undefined][]} */
   const said = row
-    ? [["why", row.hypothesis], ["changes", row.changes], ["expected", row.expected], ["score", row.score], ["gain", row.gain], ["cost", row.cost],
-       ["failure", row.failure], ["findings", row.findings], ["notes", row.notes], ["decided", row.decided]]
+    ? [["score", row.score], ["gain", row.gain], ["failure", row.failure], ["findings", row.findings], ["why", row.hypothesis], ["changes", row.changes],
+       ["expected", row.expected], ["cost", row.cost], ["decided", row.decided], ["notes", row.notes]]
     : [];
   const shown = said.filter(([, value]) => value?.length);
   facts.replaceChildren(...shown.flatMap(([name, value]) => [el("dt", {}, name), ...[value ?? ""].flat().map((v) => el("dd", {}, v))]));

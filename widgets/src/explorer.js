@@ -61,6 +61,8 @@ function render({ model, el: host }) {
   // JupyterLab would take arrow keys and letters for commands on cells; other hosts listen further up
   const root = el("div", { class: "trex-explorer", "data-lm-suppress-shortcuts": "true" }, header.element, error,
     el("div", { class: "trex-body" }, outline.element, detail.element));
+  root.addEventListener("focusin", outline.hold); // whoever acts here means what is selected now
+  root.addEventListener("pointerdown", outline.hold);
   root.addEventListener("keydown", (event) => event.stopPropagation());
 
   function draw() {

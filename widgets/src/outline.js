@@ -26,6 +26,7 @@ export function createOutline(on) {
   /** @type {Row[]} */
   let rows = [];
   let selected = "";
+  let isChosen = false; // until a person has chosen, the selection goes to what needs a look
 
   /** @param {string} id */
   function select(id) {
@@ -78,6 +79,8 @@ export function createOutline(on) {
     setText(part.toggle, hasChildren ? (closed.has(row.id) ? "▸" : "▾") : "");
     setText(cells.label, `${row.id} ${row.glyph} ${row.status}${row.is_best ? " ★ best" : ""}`);
     setText(cells.title, row.title);
+    setAttribute(part.row.firstElementChild ?? part.row, "title", row.title); // the column may cut it
+    setAttribute(cells.gain, "title", row.gain ?? null);
     setText(cells.badge, on.badge(row.id));
     for (const name of COLUMNS) setText(cells[name], /** @type {any} */ (row)[name] ?? "");
     fillCurve(row, part);
@@ -123,10 +126,12 @@ export function createOutline(on) {
     update(fresh) {
       rows = fresh;
       for (const row of rows) if (!parts.has(row.id)) parts.set(row.id, create(row.id));
-      if (!rows.some((r) => r.id === selected)) selected = firstChoice(rows);
+      if (!isChosen || !rows.some((r) => r.id === selected)) selected = firstChoice(rows);
       draw();
     },
     refresh: draw,
+    /** From now on the selection is the person's. */
+    hold: () => void (isChosen = true),
     /** @returns {Row | undefined} */
     current: () => rows.find((r) => r.id === selected),
   };
