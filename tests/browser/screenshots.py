@@ -38,16 +38,15 @@ def plan(title: str, why: str, *changes: tuple[str, str, str], gain: float | Non
     )  # fmt: skip
 
 
-def ran(number: int, value: float, seconds: float, losses: list[float]) -> list[ev.Event]:
+def ran(number: int, value: float, seconds: float, losses: list[float], of: int = 24) -> list[ev.Event]:
     """An approved node that trained and was scored."""
     run = run_id(node_id(number), 1)
     curve = [
-        ev.JobProgressed(run=run, step=10 * i, total=10 * len(losses), loss=loss, line=i)
-        for i, loss in enumerate(losses, 1)
+        ev.JobProgressed(run=run, step=10 * i, total=10 * of, loss=loss, line=i) for i, loss in enumerate(losses, 1)
     ]
     *_, done, _ = trees.succeeded(number, value)
     assert isinstance(done, ev.JobFinished)
-    cost = Cost(seconds=seconds, train_seconds=seconds - 6, steps=10 * len(losses), peak_memory_mb=610)
+    cost = Cost(seconds=seconds, train_seconds=0.7 * seconds, steps=10 * len(losses), peak_memory_mb=610)
     scored = ev.RunEvaluated(
         run=run, evaluation=trees.evaluation(value, n=400, stderr=(value * (1 - value) / 400) ** 0.5)
     )
@@ -89,7 +88,7 @@ def told() -> Tree:
         made[4], made[5], *ran(4, 0.868, 33, falling(4.9, 0.12)), trees.approved(5), trees.submitted(5),
         ev.RunFailed(run=run_id(node_id(5), 1), failure=failure, cost=Cost(seconds=9)),
         made[7], made[8], *ran(7, 0.917, 35, falling(4.8, 0.1)), made[9],
-        *ran(8, 0.0, 0, falling(5.0, 0.3, 40)[:17])[:-2], ev.JobsAllowed(jobs=2),
+        *ran(8, 0.0, 0, falling(5.0, 0.3)[:15])[:-2], ev.JobsAllowed(jobs=2),
     ]  # fmt: skip
     return Tree.replay(trees.stamp(events))
 
