@@ -1,6 +1,7 @@
 # Two commands are all the set-up there is: `make demo` and `make test`.
 PYTHON ?= python3
 BIN := .venv/bin
+LAB_SETTINGS := $(CURDIR)/.jupyter
 CONSTRAINTS := .ci/demo-constraints.txt
 export HF_HUB_OFFLINE ?= 1
 export HF_HUB_DISABLE_TELEMETRY := 1
@@ -11,7 +12,9 @@ demo: .venv/demo                ## run the quickstart headless; print the tree, 
 	$(BIN)/python -m trex_nb run notebooks/quickstart.ipynb --out reports
 
 lab: .venv/demo                 ## open the quickstart in JupyterLab
-	cd notebooks && ../$(BIN)/jupyter lab --LabApp.news_url=None --LabApp.check_for_updates_class=jupyterlab.handlers.announcements.NeverCheckForUpdate quickstart.ipynb
+	mkdir -p $(LAB_SETTINGS)/@jupyterlab/apputils-extension
+	echo '{"fetchNews": "false", "checkForUpdates": false}' > $(LAB_SETTINGS)/@jupyterlab/apputils-extension/notification.jupyterlab-settings
+	cd notebooks && JUPYTERLAB_SETTINGS_DIR=$(LAB_SETTINGS) ../$(BIN)/jupyter lab quickstart.ipynb
 
 test: .venv/test lint           ## everything that can be checked on this machine
 	$(BIN)/python -m pytest
@@ -27,6 +30,7 @@ fix: .venv/test                 ## format and mend what can be mended by machine
 	$(BIN)/ruff check --fix trex_nb ftbench tests
 
 bench: .venv/test               ## the benchmarks, each beside a rival
+	$(BIN)/python -m tests.benchmarks.load
 	$(BIN)/python -m tests.benchmarks.jobs
 	$(BIN)/python -m tests.benchmarks.quality
 

@@ -19,11 +19,9 @@ def change(plan: Plan = PLAN, **fields: Any) -> Plan:
     return edited(plan, fields, SPACE)
 
 
-def test_a_field_is_changed_in_every_run_and_noted() -> None:
+def test_a_field_is_changed_in_every_run() -> None:
     plan = change(lora_plan(runs=3), r=8, learning_rate=1e-4)
     assert [c.r for c in plan.configs] == [8, 8, 8]  # type: ignore[union-attr]
-    assert str(plan.changes[-2]) == "r: 16 → 8"
-    assert "edited: r=8" in plan.title
 
 
 def test_the_recipe_is_changed_too_and_keeps_what_has_no_knob() -> None:

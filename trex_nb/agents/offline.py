@@ -20,10 +20,11 @@ from trex_nb.agents.context import memory_context
 from trex_nb.agents.diagnosis import diagnose, moves
 from trex_nb.agents.directions import UNDERSTOOD, Directions, understand
 from trex_nb.agents.estimate import estimate
+from trex_nb.agents.wording import title
 from trex_nb.core.events import ProposalRequested
 from trex_nb.core.ids import NodeId, node_number
 from trex_nb.core.node import Node
-from trex_nb.core.plan import Change, Expectation, Plan, Proposal
+from trex_nb.core.plan import Expectation, Plan, Proposal
 from trex_nb.core.protocols import Reflection, TreeView
 from trex_nb.core.result import Insight
 from trex_nb.errors import TrexError
@@ -196,36 +197,17 @@ def _plan(tree: TreeView, space: Space, request: ProposalRequested, rated: _Rate
         minutes=cost.minutes, memory_mb=cost.memory_mb, risk=_risk(space, rated),
     )  # fmt: skip
     return Plan(
-        title=_title(parent, changed), hypothesis=_hypothesis(rated, changed, gain), recipe=recipe,
+        title=title(changed), hypothesis=_hypothesis(rated, gain), recipe=recipe,
         configs=(config,), changes=changed, expected=expected,
     )  # fmt: skip
 
 
-_SHORT = {
-    "learning_rate": "lr", "num_train_epochs": "epochs", "alpha_ratio": "alpha/r",
-    "per_device_train_batch_size": "batch", "lr_scheduler_type": "schedule", "target_modules": "modules",
-    "weight_decay": "decay", "warmup_steps": "warmup", "share": "data share",
-}  # fmt: skip
-
-
-def _title(parent: Node, changed: tuple[Change, ...]) -> str:
-    if parent.plan.configs[0].method != "none":
-        return ", ".join(f"{_short(c)} {c.before}→{c.after}" for c in changed)[:180] or "the same again"
-    kind = "LoRA" if any(c.after == "lora" for c in changed) else "full fine-tuning"
-    return ", ".join([kind, *(f"{_short(c)} {c.after}" for c in changed if c.field != "method")])[:180]
-
-
-def _short(change: Change) -> str:
-    return _SHORT.get(change.field, change.field)
-
-
-def _hypothesis(rated: _Rated, changed: tuple[Change, ...], gain: float | None) -> str:
+def _hypothesis(rated: _Rated, gain: float | None) -> str:
     said = rated.candidate.why or "The runs so far leave this neighbour of the parent open."
-    what = "; ".join(str(c) for c in changed)
     if gain is None or rated.prediction is None:
-        return f"{said} Changes: {what}."
+        return said
     word = f"{gain:+.3f} ± {rated.prediction.stderr:.3f}"
-    return f"{said} Changes: {what}. All finished runs together predict {word} against the parent."
+    return f"{said} All finished runs together predict {word} against the parent."
 
 
 def _risk(space: Space, rated: _Rated) -> str:

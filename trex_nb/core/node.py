@@ -80,6 +80,12 @@ class Run:
         return self.evaluation is not None or self.failure is not None
 
     @property
+    def seconds(self) -> float:
+        """Compute spent: the job and the evaluation; nothing when history served the run."""
+        evaluated = self.evaluation.seconds if self.evaluation and self.source is None else 0.0
+        return self.cost.seconds + evaluated
+
+    @property
     def is_training(self) -> bool:
         """Whether a job is at work for this run (its checkpoint is not there yet)."""
         return self.is_submitted and not self.is_finished and self.checkpoint is None
@@ -137,8 +143,8 @@ class Node:
 
     @property
     def seconds(self) -> float:
-        """Compute spent on this node: seconds of all its jobs together."""
-        return sum(r.cost.seconds for r in self.runs)
+        """Compute spent on this node: seconds of all its jobs and evaluations together."""
+        return sum(r.seconds for r in self.runs)
 
     @property
     def is_probe(self) -> bool:

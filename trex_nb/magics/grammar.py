@@ -141,6 +141,8 @@ def _words(name: str, rest: str) -> list[str]:
 
 
 def _unquoted(text: str) -> str:
+    if text[:1] == '"' and text.count('"') == 1:
+        raise CommandError("%trex: no closing quotation.", "close the quotes")
     is_quoted = len(text) > 1 and text[0] == text[-1] and text[0] in "\"'" and text[0] not in text[1:-1]
     return text[1:-1] if is_quoted else text
 

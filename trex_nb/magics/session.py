@@ -59,7 +59,7 @@ class Session:
                 _take_body(name, arguments, cell)
             return self._shown_now(getattr(self, f"_{name}")(arguments))
         except HelpWanted as wanted:
-            return self._shown_now(Page(wanted.text, f"<pre>{html.escape(wanted.text)}</pre>"))
+            return self._shown_now(_verbatim(wanted.text))
         except ValidationError as error:
             self._trace = traceback.format_exc()
             first = error.errors()[0]
@@ -154,7 +154,7 @@ class Session:
 
     def _status(self, _: argparse.Namespace) -> Page:
         if self._study is None:
-            return Page(overview(), f"<pre>{html.escape(overview())}</pre>")
+            return _verbatim(overview())
         return Page(text.status_text(self._study.tree), html.status_html(self._study.tree))
 
     def _tree(self, _: argparse.Namespace) -> None:
@@ -217,7 +217,8 @@ def _data_words(tree: Tree) -> str:
 
 
 def _verbatim(said: str) -> Page:
-    return Page(said, f"<pre>{html.escape(said)}</pre>")
+    tag = "pre" if "\n" in said else "p"
+    return Page(said, f"<{tag}>{html.escape(said)}</{tag}>")
 
 
 def _publish(value: Any) -> None:

@@ -49,7 +49,9 @@ def freeze(notebook: Mapping[str, Any], tree: Tree) -> Notebook:
 
 def report_notebook(tree: Tree) -> Notebook:
     """A notebook that is the report and nothing else."""
-    return freeze({"cells": [], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}, tree)
+    kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}  # without one Lab asks first
+    metadata = {"kernelspec": kernel}
+    return freeze({"cells": [], "metadata": metadata, "nbformat": 4, "nbformat_minor": 5}, tree)
 
 
 def report_cells(tree: Tree, *, with_ids: bool = True) -> list[dict[str, Any]]:

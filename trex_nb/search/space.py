@@ -171,13 +171,14 @@ class Space:
         return recipe.model_copy(update={"ops": (*filters, *recipe.ops)}), config.model_copy(update=kept)
 
     def changes(self, before: Point | None, after: Point) -> tuple[Change, ...]:
-        """What a child changes, field by field. Against the untrained baseline (None) that is what a reader wants to
-        know first, and whatever is not the default."""
+        """What a child changes, field by field. Where the method is new, that is what a reader wants to know first, and
+        whatever is not the default; fields that the method brings or takes along are not changes of their own."""
         old, new = _as_config(before or {}), _as_config(after)
         names = [n for n in dict.fromkeys((*old, *new)) if old.get(n) != new.get(n)]
-        if before is None:
+        if "method" in names:
             default = _as_config(self.completed({"method": after["method"]}))
-            names = [n for n in names if n in _HEADLINE or new.get(n) != default.get(n)]
+            told = [n for n in names if n in new and (n in _HEADLINE or new[n] != default[n])]
+            names = ["method", *(n for n in told if n != "method")]
         return tuple(Change(field=n, before=_show(old.get(n)), after=_show(new.get(n))) for n in names)
 
     def _ops(self, point: Point) -> list[Op]:

@@ -103,7 +103,7 @@ class Tree:
 
     @property
     def seconds(self) -> float:
-        """Compute spent: seconds of all jobs added up."""
+        """Compute spent: seconds of all jobs and evaluations added up."""
         return sum(n.seconds for n in self.nodes.values())
 
     def path(self, node: NodeId) -> tuple[Node, ...]:
@@ -194,7 +194,9 @@ def _decided(tree: Tree, node: NodeId, stamped: ev.Stamped, what: str, why: str 
 
 def _on_study_created(tree: Tree, e: ev.StudyCreated, s: ev.Stamped) -> Tree:
     tree = _new_node(replace(tree, created=e), ROOT, None, e.root, 0)
-    return _decided(tree, ROOT, s, "approved", "the baseline", status=Status.APPROVED)
+    return _decided(
+        tree, ROOT, s.model_copy(update={"actor": "system"}), "approved", "the baseline", status=Status.APPROVED
+    )
 
 
 def _on_proposal_requested(tree: Tree, e: ev.ProposalRequested, _: ev.Stamped) -> Tree:

@@ -12,7 +12,7 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from trex_nb.core.plan import Change, Plan
+from trex_nb.core.plan import Plan
 from trex_nb.core.recipe import Filter
 from trex_nb.core.training import FullTraining, LoraTraining, TrainingConfig, Untrained
 from trex_nb.errors import CommandError
@@ -23,12 +23,13 @@ _RECIPE = ("share", "balance", "dedup")
 
 
 def edited(plan: Plan, fields: Mapping[str, Any], space: Space) -> Plan:
-    """`plan` with `fields` changed; raises `CommandError` for an unknown field or a value out of range."""
+    """`plan` with `fields` changed, its words as they were (`agents.wording.described` tells it anew); raises
+    `CommandError` for an unknown field or a value out of range."""
     recipe_fields = [n for n in space.names if n in _RECIPE or n.startswith("weight[")]
     known = [*_config_fields(plan), *recipe_fields, "fidelity"]
     for name in fields:
         if name not in known:
-            near = difflib.get_close_matches(name, known, n=3) or known[:8]
+            near = difflib.get_close_matches(name, known, n=3) or known
             raise CommandError(f"A plan has no field {name!r}.", f"one of {', '.join(near)}")
     data = {n: v for n, v in fields.items() if n in recipe_fields}
     config = {n: v for n, v in fields.items() if n in _config_fields(plan)}
@@ -36,8 +37,6 @@ def edited(plan: Plan, fields: Mapping[str, Any], space: Space) -> Plan:
         changed = plan.model_dump() | {"configs": [_config(c, config) for c in plan.configs]}
         changed["recipe"] = _recipe(plan, data, space)
         changed["fidelity"] = fields.get("fidelity", plan.fidelity)
-        changed["changes"] = [*plan.changes, *(_change(plan, n, v, space) for n, v in fields.items())]
-        changed["title"] = f"{plan.title} (edited: {', '.join(f'{n}={v}' for n, v in fields.items())})"[:200]
         return Plan.model_validate({k: _plain(v) for k, v in changed.items()})
     except ValidationError as error:
         first = error.errors()[0]
@@ -79,11 +78,6 @@ def _checked(name: str, value: Any) -> Value:
     if not is_number or not lowest <= value <= highest or (value == 0 and name != "balance"):
         raise CommandError(f"{name} is a number from {lowest:g} to {highest:g} (got {value!r}).", f"{name}=0.5")
     return float(value)
-
-
-def _change(plan: Plan, name: str, value: Any, space: Space) -> Change:
-    before = getattr(plan.configs[0], name, (space.point(plan) or {}).get(name))
-    return Change(field=name, before="–" if before is None else str(before), after=str(value))
 
 
 def _plain(value: Any) -> Any:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from trex_nb.agents.wording import described
 from trex_nb.core import commands as cmd
 from trex_nb.core import events as ev
 from trex_nb.core.ids import ROOT, NodeId
@@ -84,7 +85,8 @@ def _propose(c: cmd.Propose, s: Situation) -> Handled:
     asked = sum(r.n for r in s.tree.requests.values())
     missing = c.n - len(s.waiting) - asked
     if missing <= 0:
-        return Handled((), f"{len(s.waiting) + asked} proposals already wait for your decision.")
+        waiting = _count(len(s.waiting) + asked, "proposal")
+        return Handled((), f"{waiting} already waiting for your decision: {_names([n.id for n in s.waiting])}.")
     room = s.rounds_left - len(s.waiting) - asked
     if room <= 0:
         raise over_budget(s.tree)
@@ -105,7 +107,7 @@ def _approve(c: cmd.Approve, s: Situation) -> Handled:
             continue  # also when it was pruned since: "Run All" says again what was said before that
         if node.status in (Status.PRUNED, Status.REDIRECTED):
             by = node.decisions[-1].actor if node.decisions else "system"
-            hint = f'%trex redirect {name} "…" for a new child'
+            hint = f"%trex plan --under {node.parent} for another child of its parent"
             raise CommandError(f"{name} was already {node.status} by {by}.", hint)
         if s.tree.is_pruned(name):
             raise CommandError(f"A node above {name} was pruned.", "approve a node that is still in the search")
@@ -115,7 +117,7 @@ def _approve(c: cmd.Approve, s: Situation) -> Handled:
         raise over_budget(s.tree)
     if not new:
         return Handled((), f"{_names(c.nodes)} already approved.")
-    hint = "" if s.tree.jobs else " Start them with %trex run."
+    hint = "" if s.tree.jobs else " %trex run starts what is approved."
     return Handled(tuple(ev.NodeApproved(node=n) for n in new), f"Approved {_names(new)}.{hint}")
 
 
@@ -154,7 +156,8 @@ def _edit(c: cmd.Edit, s: Situation) -> Handled:
     node = s.node(c.node)
     if node.parent is None:
         raise CommandError("The baseline cannot be edited.", "edit a proposal below it")
-    plan = edited(node.plan, c.fields, space_for(s.tree.data, s.tree.base))
+    space = space_for(s.tree.data, s.tree.base)
+    plan = edited(node.plan, c.fields, space)
     if plan.hash == node.plan.hash:
         return Handled((), f"{c.node} already is like that.")
     if node.status is not Status.PROPOSED and not (
@@ -163,7 +166,8 @@ def _edit(c: cmd.Edit, s: Situation) -> Handled:
         raise CommandError(f"{c.node} is already {node.status}.", f'%trex redirect {c.node} "…" for a new child')
     twin = next((n.id for n in s.tree.nodes.values() if n.plan.hash == plan.hash), None)
     note = f" It now equals {twin}, whose result will serve for it." if twin else ""
-    return Handled((ev.NodeEdited(node=c.node, plan=plan),), f"Edited {c.node}.{note}")
+    told = described(s.tree, space, s.tree.nodes[node.parent], plan)
+    return Handled((ev.NodeEdited(node=c.node, plan=told),), f"Edited {c.node}: {told.title}.{note}")
 
 
 def _note(c: cmd.Note, s: Situation) -> Handled:
@@ -229,7 +233,7 @@ def _set_budget(c: cmd.SetBudget, s: Situation) -> Handled:
         raise CommandError("A budget is a finite number of minutes.", "%trex budget --minutes 600")
     changed = {n: v for n in ("rounds", "minutes", "samples") if (v := getattr(c, n)) is not None}
     budget = s.tree.budget.model_copy(update=changed)
-    used = f"{s.tree.rounds} rounds and {s.tree.seconds / 60:.1f} minutes are used"
+    used = f"used so far: {_count(s.tree.rounds, 'round')}, {s.tree.seconds / 60:.1f} minutes"
     text = f"Budget: {budget.rounds} rounds, {budget.minutes:g} compute minutes, {budget.samples} samples; {used}."
     return Handled((ev.BudgetChanged(budget=budget),) if budget != s.tree.budget else (), text)
 

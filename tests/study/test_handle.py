@@ -1,0 +1,97 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from trex_nb.core import commands as cmd
+from trex_nb.core import events as ev
+from trex_nb.errors import CommandError
+from trex_nb.search.tree import Tree
+from trex_nb.study.handle import Situation, handle
+from trex_nb.testing.trees import approved, node, proposed, submitted, succeeded, tree_of
+
+BASELINE = succeeded(0, 0.1)
+
+
+def handled(tree: Tree, command: cmd.Command) -> list[Any]:
+    return list(handle(command, Situation(tree, now=0.0, jobs=2)).events)
+
+
+def said(tree: Tree, command: cmd.Command) -> str:
+    return handle(command, Situation(tree, now=0.0, jobs=2)).text
+
+
+def refused(tree: Tree, command: cmd.Command) -> str:
+    with pytest.raises(CommandError) as error:
+        handled(tree, command)
+    assert len(str(error.value).splitlines()) == 2
+    return error.value.what
+
+
+def test_plan_asks_only_for_what_is_missing() -> None:
+    (event,) = handled(tree_of(BASELINE, proposed(1)), cmd.Propose(n=3))
+    assert event.n == 2
+    assert handled(tree_of(BASELINE, proposed(1), proposed(2), proposed(3)), cmd.Propose(n=3)) == []
+
+
+def test_plans_go_under_the_best_node_unless_said_otherwise() -> None:
+    tree = tree_of(BASELINE, proposed(1), approved(1), succeeded(1, 0.5))
+    assert handled(tree, cmd.Propose(n=1))[0].parent == "n1"
+    assert handled(tree, cmd.Propose(n=1, under=node(0)))[0].parent == "n0"
+
+
+def test_approving_twice_changes_nothing_and_says_so() -> None:
+    tree = tree_of(BASELINE, proposed(1), approved(1))
+    assert handled(tree, cmd.Approve(nodes=(node(1),))) == []
+    assert "already" in said(tree, cmd.Approve(nodes=(node(1),)))
+
+
+def test_rounds_beyond_the_budget_are_refused() -> None:
+    tree = tree_of(
+        BASELINE, ev.BudgetChanged(budget=tree_of().budget.model_copy(update={"rounds": 1})), proposed(1), proposed(2)
+    )
+    assert len(handled(tree, cmd.Approve(nodes=(node(1),)))) == 1
+    assert "budget" in refused(tree, cmd.Approve(nodes=(node(1), node(2))))
+
+
+def test_pruning_takes_what_is_below_along() -> None:
+    tree = tree_of(BASELINE, proposed(1), approved(1), succeeded(1, 0.5), proposed(2, 1), proposed(3, 2))
+    assert [e.node for e in handled(tree, cmd.Prune(nodes=(node(1),)))] == ["n1", "n2", "n3"]
+
+
+def test_the_baseline_cannot_be_pruned() -> None:
+    assert "baseline" in refused(tree_of(BASELINE), cmd.Prune(nodes=(node(0),)))
+
+
+def test_a_node_that_is_not_there_is_named_with_the_last_that_is() -> None:
+    assert (
+        refused(tree_of(BASELINE, proposed(1)), cmd.Approve(nodes=(node(9),)))
+        == "There is no node n9 (the last is n1)."
+    )
+
+
+def test_a_redirect_asks_for_a_child_that_follows_the_words() -> None:
+    redirected, asked = handled(tree_of(BASELINE, proposed(1)), cmd.Redirect(node=node(1), text="rank 8"))
+    assert (redirected.node, asked.parent, asked.directions, asked.n) == ("n1", "n1", "rank 8", 1)
+
+
+def test_a_running_node_cannot_be_edited() -> None:
+    tree = tree_of(BASELINE, proposed(1), approved(1), submitted(1))
+    assert "running" in refused(tree, cmd.Edit(node=node(1), fields={"r": 4}))
+
+
+def test_an_edit_is_told_anew() -> None:
+    (event,) = handled(tree_of(BASELINE, proposed(1)), cmd.Edit(node=node(1), fields={"r": 4, "lora_alpha": 8}))
+    assert event.plan.title.startswith("LoRA")
+    assert event.plan.configs[0].r == 4
+
+
+def test_stop_without_nodes_stops_all_and_pauses() -> None:
+    tree = tree_of(BASELINE, proposed(1), approved(1), submitted(1))
+    assert [e.kind for e in handled(tree, cmd.Stop())] == ["stop_requested", "study_paused"]
+
+
+def test_budget_without_numbers_tells_what_it_is() -> None:
+    assert handled(tree_of(BASELINE), cmd.SetBudget()) == []
+    assert "8 rounds" in said(tree_of(BASELINE), cmd.SetBudget())

@@ -1,0 +1,50 @@
+"""How a plan is told to a person: its title, what it changes, and what it should cost. Used for new plans and edited
+ones."""
+
+from __future__ import annotations
+
+from trex_nb.agents.estimate import estimate
+from trex_nb.core.node import Node
+from trex_nb.core.plan import Change, Expectation, Plan
+from trex_nb.core.protocols import TreeView
+from trex_nb.core.training import Untrained
+from trex_nb.search.space import Space
+
+_SHORT = {
+    "learning_rate": "lr", "num_train_epochs": "epochs", "alpha_ratio": "alpha/r",
+    "per_device_train_batch_size": "batch", "lr_scheduler_type": "schedule", "target_modules": "modules",
+    "weight_decay": "decay", "warmup_steps": "warmup", "share": "data share",
+}  # fmt: skip
+_OUTSIDE_SPACE = ("gradient_accumulation_steps", "max_length", "seed", "lora_dropout", "use_rslora")
+
+
+def title(changed: tuple[Change, ...]) -> str:
+    """A line for the tree: the method when it is new, then the fields in short."""
+    method = next((c.after for c in changed if c.field == "method"), None)
+    kind = {"lora": ["LoRA"], "full": ["full fine-tuning"]}.get(method or "", [])
+    rest = [_told(c, is_new=method is not None) for c in changed if c.field != "method"]
+    return ", ".join([*kind, *rest])[:180] or "the same again"
+
+
+def _told(change: Change, *, is_new: bool) -> str:
+    name = _SHORT.get(change.field, change.field)
+    return f"{name} {change.after}" if is_new or change.before == "–" else f"{name} {change.before}→{change.after}"
+
+
+def described(tree: TreeView, space: Space, parent: Node, plan: Plan) -> Plan:
+    """An edited plan told anew: title, changes against `parent`, cost. What was predicted of the old one is dropped."""
+    point = space.point(plan)
+    assert point is not None  # only plans that train can be edited
+    changed = (*space.changes(space.point(parent.plan), point), *_others(parent.plan, plan))
+    cost = estimate(tree, plan.recipe, plan.configs[0], plan.fidelity)
+    expected = Expectation(minutes=cost.minutes, memory_mb=cost.memory_mb, risk=plan.expected.risk)
+    return plan.model_copy(update={"title": title(changed), "changes": changed, "expected": expected})
+
+
+def _others(before: Plan, after: Plan) -> tuple[Change, ...]:
+    """Changes in what the search space has no knob for."""
+    old, new = before.configs[0], after.configs[0]
+    fields = [] if isinstance(old, Untrained) else [n for n in _OUTSIDE_SPACE if hasattr(old, n) and hasattr(new, n)]
+    found = [(n, getattr(old, n), getattr(new, n)) for n in fields]
+    found.append(("fidelity", before.fidelity, after.fidelity))
+    return tuple(Change(field=n, before=str(b), after=str(a)) for n, b, a in found if a != b)
