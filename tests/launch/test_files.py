@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import socket
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -114,3 +116,39 @@ def test_an_atomic_write_leaves_nothing_else_behind(tmp_path: Path) -> None:
         write_atomically(tmp_path / "file", text)
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
     assert (tmp_path / "file").read_text() == "two"
+
+
+def test_a_line_that_is_no_update_is_passed_over(folder: JobFolder) -> None:
+    _journal(folder, 1)
+    with folder.events.open("a") as file:
+        file.write('{"kind":"garb\n')
+    updates, _ = folder.read_updates()
+    assert [u.kind for u in updates] == ["started", "progressed"]
+
+
+_FULL_DISK = """
+import resource, signal, sys
+from pathlib import Path
+from trex_nb.core.job import Progressed
+from trex_nb.launch.files import JobFolder, Journal
+
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+folder = JobFolder(Path(sys.argv[1]))
+resource.setrlimit(resource.RLIMIT_FSIZE, (333, resource.RLIM_INFINITY))
+journal, failed = Journal(folder), 0
+for step in range(9):
+    try:
+        journal.write(Progressed(step=step, total=10))
+    except OSError:
+        failed += 1
+resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+journal.write(Progressed(step=99, total=100))
+print(failed, [u.step for u in folder.read_updates()[0]])
+"""
+
+
+def test_what_is_written_after_a_full_disk_has_room_again_is_read(folder: JobFolder) -> None:
+    command = [sys.executable, "-c", _FULL_DISK, str(folder.path)]
+    said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert said.startswith(("5", "6", "7"))
+    assert said.strip().endswith(", 99]")

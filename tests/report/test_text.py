@@ -57,7 +57,7 @@ def test_comparing_says_what_differs_and_by_how_much(tree: Tree) -> None:
 
 
 def test_comparing_with_an_unscored_node_says_so(tree: Tree) -> None:
-    assert "n6 has none" in compare_text(tree, node_id(1), node_id(6))
+    assert "no score yet for n6" in compare_text(tree, node_id(1), node_id(6))
 
 
 def test_an_unknown_node_is_an_error(tree: Tree) -> None:

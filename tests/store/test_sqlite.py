@@ -102,3 +102,13 @@ def test_migrating_twice_changes_nothing() -> None:
     db = sqlite3.connect(":memory:", isolation_level=None)
     assert [migrate(db), migrate(db)] == [0, len(STEPS)]
     db.close()
+
+
+def test_an_event_of_a_newer_version_is_an_error_in_two_lines(store: SqliteStore) -> None:
+    store.append(STUDY, [_note()], actor="human", time=0, expected_seq=0)
+    other = sqlite3.connect(store.path)
+    other.execute("""INSERT INTO events VALUES ('s', 2, 0, 'human', '{"kind": "not_yet_invented"}')""")
+    other.commit()
+    other.close()
+    with pytest.raises(StoreError, match="does not know"):
+        list(store.read(STUDY))

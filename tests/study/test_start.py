@@ -308,3 +308,18 @@ def test_an_export_s_recipe_is_started_again(desk: Desk) -> None:
     assert again.name == "sections-replay"
     assert again.tree.nodes[node_id(1)].plan.hash == study.tree.nodes[node_id(1)].plan.hash
     assert StudyFolder.of(desk.root, StudyId("sections-replay")).exists()
+
+
+def test_a_bomb_of_yaml_aliases_is_refused_at_once(desk: Desk) -> None:
+    levels = ["a0: &a0 [x, x, x, x, x, x, x, x, x]"]
+    levels += [f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 9)}]" for i in range(1, 10)]
+    desk.write("task.yaml", "\n".join([*levels, "goal: *a9", "name: bomb"]))
+    assert len(desk.refusal()) < 1000
+
+
+def test_a_bomb_in_a_known_field_is_refused_at_once(desk: Desk) -> None:
+    inner = "&a0 [x, x, x, x, x, x, x, x, x]"
+    for i in range(1, 10):
+        inner = f"&a{i} [{inner}, {', '.join([f'*a{i - 1}'] * 8)}]"
+    desk.write("task.yaml", YAML.replace("goal:", "licence: " + inner + "\ngoal:", 1))
+    assert len(desk.refusal()) < 1000

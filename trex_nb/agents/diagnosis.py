@@ -17,6 +17,7 @@ from trex_nb.search.space import Point, Space, Value
 
 _SMALLEST_SLICE = 8
 _GOOD_ENOUGH = 0.97
+_NOTICEABLE = 0.02  # of loss
 
 
 def diagnose(tree: TreeView, node: Node) -> tuple[Finding, ...]:
@@ -64,7 +65,7 @@ def _from_curve(curve: tuple[CurvePoint, ...], score: float) -> Iterator[Finding
     if fifth and score < _GOOD_ENOUGH:
         before = sum(losses[-2 * fifth : -fifth]) / fifth
         last = sum(losses[-fifth:]) / fifth
-        if last < 0.93 * before:
+        if last < 0.93 * before and before - last > _NOTICEABLE:
             message = f"The loss was still falling at the end ({before:.2f} to {last:.2f} over the last fifth)."
             yield Finding(kind="underfitting", message=message)
 

@@ -27,7 +27,7 @@ from pydantic import ValidationError
 from trex_nb.search.space import Point, Space, Value
 
 UNDERSTOOD = (
-    'e.g. "rank 32", "lr 3e-3", "halve the learning rate", "3 epochs", "batch size 8", "full fine-tuning", '
+    'words such as "rank 32", "lr 3e-3", "halve the learning rate", "3 epochs", "batch size 8", "full fine-tuning", '
     '"balance 0.5", "half the data", "more <slice>", "keep the data"'
 )
 

@@ -91,11 +91,11 @@ class OfflineResearcher:
     ) -> Iterator[_Candidate]:
         start = dict(base or space.default())
         if heard.sets:
-            yield _Candidate(space.completed({**start, **heard.sets}), f"The person asked: {request.directions}.")
+            yield _Candidate(space.completed({**start, **heard.sets}), _asked(heard, request))
         elif heard.frozen:
             rng = random.Random(f"{self.seed}-{request.request}")
             for _ in range(_NEIGHBOURS):
-                yield _Candidate(space.edit(start, rng, heard.frozen), f"The person asked: {request.directions}.")
+                yield _Candidate(space.edit(start, rng, heard.frozen), _asked(heard, request))
 
     def _candidates(self, tree: TreeView, space: Space, request: ProposalRequested) -> Iterator[_Candidate]:
         parent = tree.nodes[request.parent]
@@ -216,6 +216,11 @@ def _risk(space: Space, rated: _Rated) -> str:
     if field.unit(rated.candidate.point[rate]) > 0.9:
         return "the learning rate is near the top of its range and may diverge"
     return "little is known this far from what was tried" if rated.prediction is None else ""
+
+
+def _asked(heard: Directions, request: ProposalRequested) -> str:
+    missed = f" Not understood, and not followed: {'; '.join(heard.unknown)}." if heard.unknown else ""
+    return f"The person asked: {request.directions}.{missed}"
 
 
 def _rationale(tree: TreeView, surrogate: Surrogate | None, candidates: int) -> str:

@@ -141,13 +141,14 @@ class NodeNoted(Frozen):
 
 class JobSubmitted(Frozen):
     """A run was handed to the launcher. `attempt` counts from 1; `key` is the run's content hash; `folder` is relative
-    to the study's folder."""
+    to the study's folder; `spent` is seconds of the attempt before."""
 
     kind: Literal["job_submitted"] = "job_submitted"
     run: RunId
     attempt: int
     key: str
     folder: str
+    spent: float = Field(0.0, ge=0)
 
 
 class JobStarted(Frozen):

@@ -67,6 +67,7 @@ class Run:
     evaluation: Evaluation | None = None
     failure: Failure | None = None
     source: RunId | None = None
+    spent_before: float = 0.0
     stop_requested: bool = False
 
     @property
@@ -81,9 +82,9 @@ class Run:
 
     @property
     def seconds(self) -> float:
-        """Compute spent: the job and the evaluation; nothing when history served the run."""
+        """Compute spent: all attempts and the evaluation; nothing when history served the run."""
         evaluated = self.evaluation.seconds if self.evaluation and self.source is None else 0.0
-        return self.cost.seconds + evaluated
+        return self.spent_before + self.cost.seconds + evaluated
 
     @property
     def is_training(self) -> bool:
@@ -101,7 +102,7 @@ class Decision:
     why: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Node:
     """A vertex of the search tree: one Plan and what came of it."""
 
@@ -117,6 +118,9 @@ class Node:
     decisions: tuple[Decision, ...] = ()
     findings: tuple[Finding, ...] = ()
     is_diagnosed: bool = False
+
+    def __repr__(self) -> str:
+        return " ".join(str(p) for p in (self.id, self.status, self.score or "", self.plan.title) if p)
 
     @property
     def best_run(self) -> Run | None:

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import psutil
-from pydantic import TypeAdapter
+from pydantic import TypeAdapter, ValidationError
 
 from trex_nb.core.job import Failed, Finished, JobSpec, JobUpdate
 
@@ -172,7 +172,15 @@ class JobFolder:
         except FileNotFoundError:
             return [], offset
         whole = data[: data.rfind(b"\n") + 1]
-        return [_UPDATE.validate_json(line) for line in whole.splitlines()], offset + len(whole)
+        return [u for u in map(_update, whole.splitlines()) if u is not None], offset + len(whole)
+
+
+def _update(line: bytes) -> JobUpdate | None:
+    """A line as an update; None for what a full disk or a stranger left there."""
+    try:
+        return _UPDATE.validate_json(line)
+    except ValidationError:
+        return None
 
 
 class Journal:
@@ -181,12 +189,17 @@ class Journal:
     def __init__(self, folder: JobFolder) -> None:
         self._file = os.open(folder.events, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
         self._line = 0
+        self._is_torn = False
 
     def write(self, update: JobUpdate) -> None:
         """Append `update` as the next line."""
         self._line += 1
         line = update.model_copy(update={"line": self._line}).model_dump_json() + "\n"
-        os.write(self._file, line.encode())
+        data = (b"\n" if self._is_torn else b"") + line.encode()
+        self._is_torn = True  # until all of it is written: a full disk takes a part and fails at the next write
+        while data:
+            data = data[os.write(self._file, data) :]
+        self._is_torn = False
         if update.kind != "progressed":
             os.fsync(self._file)
 

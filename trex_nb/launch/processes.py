@@ -35,6 +35,8 @@ def end_leftovers(folder: JobFolder) -> None:
     """Kill what is left of a job whose runner is gone, and remove its sockets."""
     kill_all(folder)
     with contextlib.suppress(OSError, ValueError, KeyError):
+        if folder.read_spec().folder != str(folder.path):
+            return  # a copy of the folder: the sockets are the original's
         sockets = Path(json.loads(folder.connection.read_text())["ip"]).parent
         if sockets.name.startswith(SOCKETS):
             shutil.rmtree(sockets)

@@ -43,7 +43,7 @@ class Session:
     def __init__(self, shell: InteractiveShell) -> None:
         self._shell = shell
         self._study: Study | None = None
-        self._live: LiveTree | None = None
+        self._trees: dict[Path, LiveTree] = {}
         self._trace = "No error so far."
         self._shown: tuple[int, int] = (0, -1)
         for kind in (Page, Reply, Study):
@@ -74,11 +74,11 @@ class Session:
 
     def close(self) -> None:
         """Let go of the open study; its jobs run on."""
-        if self._live:
-            self._live.close()
         if self._study:
+            if self._study.folder.path in self._trees:
+                self._trees[self._study.folder.path].close()
             self._study.close()
-        self._study = self._live = None
+        self._study = None
 
     @property
     def _open(self) -> Study:
@@ -112,6 +112,8 @@ class Session:
         else:
             self.close()
             self._study = opened
+            if opened.folder.path in self._trees:
+                self._trees[opened.folder.path].reopen(opened)
         self._tree(a)
         _publish(_verbatim(_data_words(self._open.tree)))
         return self._open
@@ -154,13 +156,17 @@ class Session:
 
     def _status(self, _: argparse.Namespace) -> Page:
         if self._study is None:
-            return _verbatim(overview())
+            there = ", ".join(studies_in(Settings.from_environment().root)) or "none yet"
+            tasks = ", ".join(embedded_names())
+            said = f"No study is open. %trex start <name> opens one.\nStudies here: {there}\nTasks: {tasks}\n%trex help"
+            return _verbatim(said)
         return Page(text.status_text(self._study.tree), html.status_html(self._study.tree))
 
     def _tree(self, _: argparse.Namespace) -> None:
-        if self._live is None:
-            self._live = LiveTree(self._open)
-        self._live.display()
+        folder = self._open.folder.path
+        if folder not in self._trees:
+            self._trees[folder] = LiveTree(self._open)
+        self._trees[folder].display()
 
     def _show(self, a: argparse.Namespace) -> Page:
         return self._open.show(a.node)
@@ -217,8 +223,7 @@ def _data_words(tree: Tree) -> str:
 
 
 def _verbatim(said: str) -> Page:
-    tag = "pre" if "\n" in said else "p"
-    return Page(said, f"<{tag}>{html.escape(said)}</{tag}>")
+    return Page(said, html.said_html(said))
 
 
 def _publish(value: Any) -> None:

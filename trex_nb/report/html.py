@@ -27,6 +27,13 @@ def escape(text: str) -> str:
     return text.translate(_SPECIAL)
 
 
+def said_html(text: str) -> str:
+    """Plain text as it stands: one line as a paragraph, several with their line breaks and indents kept."""
+    if "\n" not in text:
+        return f"<p>{escape(text)}</p>"
+    return f'<pre style="white-space: pre-wrap; word-break: normal; overflow-wrap: break-word">{escape(text)}</pre>'
+
+
 def status_html(tree: Tree) -> str:
     """Where the study stands."""
     return render_html(sections.status_section(tree))

@@ -221,7 +221,7 @@ def compare_section(tree: Tree, a: NodeId, b: NodeId) -> tuple[Block, ...]:
 def _score_difference(one: Node, two: Node) -> str:
     if one.score is None or two.score is None:
         missing = " and ".join(n.id for n in (one, two) if n.score is None)
-        return f"No difference of scores: {missing} has none."
+        return f"No difference of scores: no score yet for {missing}."
     by = words.difference(two.score, one.score)
     probe = " One of them is a probe on a share of the data." if one.is_probe != two.is_probe else ""
     return f"{two.id} − {one.id} = {by}: {by.verdict}.{probe}"

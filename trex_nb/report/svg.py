@@ -78,7 +78,7 @@ def _edge(parent: Place, child: Place) -> str:
 
 def _box(tree: Tree, n: Node, place: Place, *, is_best: bool) -> str:
     x, y = _corner(place)
-    head = f"{n.id}  {'★ best  ' if is_best else ''}{words.status_words(n.status)}"
+    head = f"{n.id}  {'★ best  ' if is_best else ''}{' '.join(words.sign(n))}"
     dash = ' stroke-dasharray="4 3"' if tree.is_pruned(n.id) or n.status is Status.PROPOSED else ""
     return (
         f'<rect x="{x:.1f}" y="{y:.1f}" width="{_BOX[0]}" height="{_BOX[1]}" rx="6" fill="#f9fafb" '

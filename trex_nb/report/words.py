@@ -39,6 +39,13 @@ def status_words(status: Status) -> str:
     return f"{GLYPHS[status]} {status.value}"
 
 
+def sign(node: Node) -> tuple[str, str]:
+    """Glyph and word of a node: what the person stopped is not called a failure."""
+    if node.status is Status.FAILED and node.failure and node.failure.kind == "stopped":
+        return "■", "stopped"
+    return GLYPHS[node.status], node.status.value
+
+
 def clean(text: str) -> str:
     """`text` without control, format (bidirectional overrides, zero width) and surrogate characters; tabs and line
     ends stay."""
@@ -165,7 +172,7 @@ def decided_words(node: Node) -> str:
 def node_words(tree: Tree, node: Node) -> str:
     """Status of a node, also saying when a node above it was pruned."""
     out = node.status is not Status.PRUNED and tree.is_pruned(node.id)
-    return status_words(node.status) + (" (branch pruned)" if out else "")
+    return " ".join(sign(node)) + (" (branch pruned)" if out else "")
 
 
 def losses(curve: Sequence[CurvePoint], limit: int = 40) -> tuple[float, ...]:
@@ -202,7 +209,7 @@ def node_progress(node: Node) -> float | None:
 
 def best_id(tree: Tree) -> NodeId | None:
     """The id of the best node; ask once per document, not once per row: it looks at all nodes."""
-    return tree.best.id if tree.best else None
+    return tree.best.id if tree.best and tree.best.parent is not None else None
 
 
 def names(nodes: Sequence[Node], limit: int = 4) -> str:
@@ -230,15 +237,19 @@ def state_words(tree: Tree) -> str:
         parts.append(f"{names(by[Status.PROPOSED])} await{'s' * (len(by[Status.PROPOSED]) == 1)} your decision")
     answer = tree.answers[max(tree.answers)] if tree.answers else None
     if isinstance(answer, ProposalFailed):
-        parts.append(f"no proposal came: {one_line(answer.reason, 200)}")
-    return "; ".join(parts) or "idle"
+        parts.append(f"no proposal came: {one_line(answer.reason, 80)}")
+    return "; ".join(parts) or "idle (%trex plan proposes more)"
 
 
 def budget_words(tree: Tree) -> str:
     """What was spent of the budget: rounds and compute."""
     budget = tree.budget
     spent = f"{tree.seconds / 60:.1f} of {budget.minutes:g} min of compute"
-    return f"{tree.rounds} of {budget.rounds} rounds, {spent}"
+    unfinished = sum(
+        n.parent is not None and n.status in (Status.APPROVED, Status.RUNNING) for n in tree.nodes.values()
+    )
+    going_on = f" ({unfinished} not finished)" if unfinished else ""
+    return f"{tree.rounds} of {budget.rounds} rounds{going_on}, {spent}"
 
 
 def counts_words(tree: Tree) -> str:

@@ -19,7 +19,7 @@ from trex_nb.core.result import Cost, Insight
 from trex_nb.core.task import Budget, Task
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Tree:
     """An immutable study. A `TreeView` for agents and policies; the rest is for the Study and the faces.
 
@@ -40,6 +40,10 @@ class Tree:
     auto_stopped: str = ""
     refusals: int = 0
     changed_budget: Budget | None = None
+
+    def __repr__(self) -> str:
+        name = self.name if self.created else "empty"
+        return f"<Tree of {name}: {len(self.nodes)} nodes, best {self.best!r}>"
 
     @classmethod
     def replay(cls, log: Iterable[ev.Stamped]) -> Tree:
@@ -98,7 +102,7 @@ class Tree:
 
     @property
     def rounds(self) -> int:
-        """Rounds used up: nodes beside the root that were let run."""
+        """Rounds used up: nodes beside the root that were let run, less those whose jobs the person stopped."""
         return sum(_uses_a_round(n) for n in self.nodes.values())
 
     @property
@@ -161,6 +165,8 @@ def _score_value(node: Node) -> float:
 
 
 def _uses_a_round(node: Node) -> bool:
+    if node.failure and node.failure.kind == "stopped":
+        return False  # the person ended it: its compute is spent, its round is not
     ran = node.status in (Status.APPROVED, Status.RUNNING) or node.status.is_finished
     return node.parent is not None and (ran or any(r.is_submitted for r in node.runs))
 
@@ -248,7 +254,10 @@ def _on_node_noted(tree: Tree, e: ev.NodeNoted, _: ev.Stamped) -> Tree:
 
 
 def _on_job_submitted(tree: Tree, e: ev.JobSubmitted, _: ev.Stamped) -> Tree:
-    return tree._with_run(e.run, attempt=e.attempt, key=e.key, folder=e.folder, line=0, curve=(), pid=None)
+    spent = tree.run(e.run).spent_before + e.spent
+    return tree._with_run(
+        e.run, attempt=e.attempt, key=e.key, folder=e.folder, line=0, curve=(), pid=None, spent_before=spent
+    )
 
 
 def _on_job_started(tree: Tree, e: ev.JobStarted, _: ev.Stamped) -> Tree:

@@ -81,7 +81,14 @@ class SqliteStore:
         except sqlite3.Error as error:
             raise StoreError(f"{self.path} cannot be read: {error}.", "check the disk, or restore a copy") from error
         for seq, time, actor, body in rows:
-            yield Stamped(seq=seq, time=time, actor=actor, event=event_adapter.validate_json(body))
+            try:
+                event = event_adapter.validate_json(body)
+            except ValidationError as error:
+                raise StoreError(
+                    f"{self.path}: event {seq} of {study} is of a kind this trex_nb does not know.",
+                    "pip install -U trex-nb",
+                ) from error
+            yield Stamped(seq=seq, time=time, actor=actor, event=event)
 
     def close(self) -> None:
         """Close the file; the store cannot be used after it."""

@@ -6,6 +6,7 @@ looked for in the local cache first and asked of the hub otherwise.
 
 from __future__ import annotations
 
+import difflib
 import hashlib
 import importlib
 import json
@@ -22,6 +23,11 @@ from trex_nb.errors import MissingExtraError, TaskError
 
 _BLOCK = 1 << 20
 _SMALL = 1 << 28
+
+
+def _hint(model: str) -> str:
+    near = difflib.get_close_matches(model, ["tiny"])
+    return "tiny, perhaps" if near else "tiny, a local folder, or a hub id"
 
 
 def base_facts(model: str) -> BaseFacts:
@@ -81,9 +87,7 @@ def _from_hub(model: str) -> BaseFacts:
         info = hub.HfApi().model_info(model, timeout=10)
     except _network_errors() as error:
         reason = str(error).splitlines()[0][:200]
-        raise TaskError(
-            f"The base model {model!r} cannot be had: {reason}", "tiny, a local folder, or a hub id"
-        ) from error
+        raise TaskError(f"The base model {model!r} cannot be had: {reason}", _hint(model)) from error
     total = info.safetensors.total if info.safetensors else 1_000_000_000
     return BaseFacts(model=model, hash=content_hash(model, info.sha), parameters=max(1, total))
 

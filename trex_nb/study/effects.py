@@ -48,8 +48,9 @@ class Effects:
         """The coroutine that does it."""
         return _EFFECTS[type(instruction)](self, instruction)
 
-    def give_up(self, instruction: d.Instruction, error: Exception) -> None:
-        """Put on record that an instruction broke, so that it is not given again."""
+    async def give_up(self, instruction: d.Instruction, error: Exception) -> None:
+        """Put on record that an instruction broke, so that it is not given again; a job that nobody would watch any
+        more is ended."""
         said = f"{type(error).__name__}: {error}".splitlines()[0]
         log = "".join(traceback.format_exception(error))[-4000:]
         if isinstance(instruction, d.Propose):
@@ -58,7 +59,14 @@ class Effects:
             self._append([ev.NodeDiagnosed(node=instruction.node, findings=())], "researcher")
         elif isinstance(instruction, (d.Launch, d.Watch, d.Evaluate, d.Reuse, d.Cancel)):
             failure = Failure(stage="infra", kind="error", message=said, log=log)
+            await self._abandon(instruction.run)
             self._end_run(instruction.run, failure, Cost())
+
+    async def _abandon(self, run: RunId) -> None:
+        folder = self._writer.tree.run(run).folder
+        job = await self._parts.launcher.attach(JobId(str(self._folder.path / folder))) if folder else None
+        if job is not None:
+            await job.cancel()
 
     async def propose(self, i: d.Propose) -> None:
         """Have the Researcher answer a request."""
@@ -179,14 +187,15 @@ class Effects:
             folder = self._folder.run(run.id, run.attempt + 1)
             spec = await self._parts.executor.repair(self._assignment(run, folder), update.failure)
             if spec is not None:
-                self._resubmit(run, spec)
+                self._resubmit(run, spec, update.cost)
                 return
         self._end_run(run.id, update.failure, update.cost)
 
-    def _resubmit(self, run: Run, spec: JobSpec) -> None:
+    def _resubmit(self, run: Run, spec: JobSpec, spent: Cost) -> None:
         folder = self._folder.relative(Path(spec.folder))
         self._repaired[spec.folder] = spec
-        self._append([ev.JobSubmitted(run=run.id, attempt=run.attempt + 1, key=run.key, folder=folder)], "executor")
+        again = ev.JobSubmitted(run=run.id, attempt=run.attempt + 1, key=run.key, folder=folder, spent=spent.seconds)
+        self._append([again], "executor")
 
     def _end_run(self, run: RunId, failure: Failure, cost: Cost) -> None:
         event = ev.RunFailed(run=run, failure=failure, cost=cost)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import string
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from trex_nb.core.result import Score
 from trex_nb.core.task import DataFiles, Task
 from trex_nb.core.training import TrainingConfig
 from trex_nb.errors import CommandError, TaskError
+from trex_nb.report.markdown import escape
 from trex_nb.search.tree import Tree
 from trex_nb.store.artifacts import StudyFolder
 from trex_nb.study.tasks import invalid, parse_yaml
@@ -60,14 +62,18 @@ def export(tree: Tree, study: StudyFolder, node: NodeId, folder: Path) -> Path:
         if (folder / RECIPE).is_file() and (folder / RECIPE).read_text(encoding="utf-8") == recipe:
             return folder  # exported before: "Run All" comes by again
         raise CommandError(f"{folder} is not an empty folder.", "another folder")
-    shutil.copytree(source, folder, dirs_exist_ok=True)
-    (folder / "README.md").write_text(model_card(tree, here, run), encoding="utf-8")
-    (folder / RECIPE).write_text(recipe, encoding="utf-8")  # last: it marks a whole export
+    try:
+        shutil.copytree(source, folder, dirs_exist_ok=True)
+        (folder / "README.md").write_text(model_card(tree, here, run), encoding="utf-8")
+        (folder / RECIPE).write_text(recipe, encoding="utf-8")  # last: it marks a whole export
+    except OSError as error:  # shutil's own error is one too
+        raise CommandError(f"{folder} cannot be written: {error.strerror or error}.", "another folder") from error
     return folder
 
 
 def read_replay(path: Path) -> Replay:
     """An exported recipe, its data paths made absolute; raises `TaskError`."""
+    path = path / RECIPE if path.is_dir() else path
     try:
         data = parse_yaml(path.read_text(encoding="utf-8"), path.name)
         replay = Replay.model_validate(data)
@@ -114,13 +120,13 @@ def model_card(tree: Tree, node: Node, run: Run) -> str:
     ops = ", ".join(op.op for op in node.plan.recipe.ops) or "the rows as they are"
     library = "peft" if run.config.method == "lora" else "transformers"
     header = _yaml({"library_name": library, "tags": ["trex_nb", run.config.method], "base_model": tree.base.model})
-    licence = f"- licence of the data: {tree.task.licence}\n" if tree.task.licence else ""
+    licence = f"- licence of the data: {escape(tree.task.licence)}\n" if tree.task.licence else ""
     return f"""---
 {header}---
 
-# {tree.task.name} {node.id}: {node.plan.title}
+# {tree.task.name} {node.id}: {escape(node.plan.title)}
 
-{tree.task.goal}
+{escape(tree.task.goal)}
 
 - score: {node.score.metric if node.score else ""} {node.score} on {tree.data.search} search items (base model: {root})
 - chosen on the search split; the test split ({tree.data.test} items) was not scored
@@ -137,13 +143,31 @@ Run the experiment again: `%trex start --replay recipe.yaml` in a notebook, then
 """
 
 
+_CARD_CODE = """\
+```python
+{imports}from transformers import AutoModelForCausalLM, AutoTokenizer
+
+folder = "."  # of this file
+model = {load}
+tokenizer = AutoTokenizer.from_pretrained(folder)
+
+prompt = {prompt}
+chat = [{{"role": "user", "content": prompt.format({columns})}}]
+inputs = tokenizer.apply_chat_template(chat, add_generation_prompt=True, return_tensors="pt", return_dict=True)
+answer = model.generate(**inputs, max_new_tokens=32, do_sample=False)[0, inputs["input_ids"].shape[1] :]
+print(tokenizer.decode(answer, skip_special_tokens=True))
+```
+"""
+
+
 def _usage(tree: Tree, run: Run) -> str:
-    base = "trex_nb.tiny.path()" if tree.base.model == "tiny" else repr(tree.base.model)
-    imports = "import trex_nb.tiny\n" if tree.base.model == "tiny" else ""
-    load = (
-        f'PeftModel.from_pretrained(AutoModelForCausalLM.from_pretrained({base}, dtype="float32"), "this/folder")'
-        if run.config.method == "lora"
-        else 'AutoModelForCausalLM.from_pretrained("this/folder", dtype="float32")'
+    is_tiny, is_adapter = tree.base.model == "tiny", run.config.method == "lora"
+    base = "trex_nb.tiny.path()" if is_tiny else repr(tree.base.model)
+    plain = f'AutoModelForCausalLM.from_pretrained({base if is_adapter else "folder"}, dtype="float32")'
+    columns = dict.fromkeys(f for _, f, _, _ in string.Formatter().parse(tree.task.prompt) if f)
+    return _CARD_CODE.format(
+        imports="import trex_nb.tiny\n" * (is_tiny and is_adapter) + "from peft import PeftModel\n" * is_adapter,
+        load=f"PeftModel.from_pretrained({plain}, folder)" if is_adapter else plain,
+        prompt=repr(tree.task.prompt),
+        columns=", ".join(f'{name}="…"' for name in columns),
     )
-    peft = "from peft import PeftModel\n" if run.config.method == "lora" else ""
-    return f"```python\n{imports}{peft}from transformers import AutoModelForCausalLM\n\nmodel = {load}\n```\n"

@@ -117,7 +117,8 @@ def _approve(c: cmd.Approve, s: Situation) -> Handled:
         raise over_budget(s.tree)
     if not new:
         return Handled((), f"{_names(c.nodes)} already approved.")
-    hint = "" if s.tree.jobs else " %trex run starts what is approved."
+    starts = " Starts as soon as a job slot is free." if not s.tree.is_paused else " Paused: %trex resume starts it."
+    hint = starts if s.tree.jobs else " %trex run starts what is approved."
     return Handled(tuple(ev.NodeApproved(node=n) for n in new), f"Approved {_names(new)}.{hint}")
 
 
@@ -179,7 +180,10 @@ def _note(c: cmd.Note, s: Situation) -> Handled:
 def _run(c: cmd.Run, s: Situation) -> Handled:
     jobs = c.jobs or s.tree.jobs or s.jobs
     queue = [n.id for n in s.tree.nodes.values() if n.status in (Status.APPROVED, Status.RUNNING)]
-    text = f"Running {_names(queue)}, {jobs} at a time." if queue else "Nothing is approved: %trex plan, then approve."
+    waits = f" {_names([n.id for n in s.waiting])} wait for your decision." if s.waiting else ""
+    text = (
+        f"Running {_names(queue)}: {_count(jobs, 'job')} at a time.{waits}" if queue else f"Nothing is approved.{waits}"
+    )
     if any(n.status is Status.APPROVED for n in s.tree.nodes.values()) and is_minutes_spent(s.tree):
         raise over_budget(s.tree)
     if jobs == s.tree.jobs and not s.tree.is_paused:
@@ -200,7 +204,9 @@ def _auto(c: cmd.Auto, s: Situation) -> Handled:
         raise over_budget(s.tree)
     until = s.now + c.hours * 3600 if c.hours and math.isfinite(c.hours) else None  # counts anew each time
     event = ev.AutoStarted(rounds=rounds, jobs=c.jobs or s.tree.jobs or s.jobs, until=until)
-    text = f"The wheel is with trex_nb until round {rounds}; %trex pause takes it back."
+    capped = " (the budget's last)" if c.rounds and c.rounds > rounds else ""
+    waits = f" {_names([n.id for n in s.waiting])} will be approved too." if s.waiting else ""
+    text = f"The wheel is with trex_nb until round {rounds}{capped}.{waits} %trex pause takes it back."
     is_so = s.tree.auto == Auto(rounds, until) and s.tree.jobs == event.jobs and not s.tree.is_paused
     return Handled(() if is_so else (event,), text)
 

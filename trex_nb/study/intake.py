@@ -104,7 +104,13 @@ def _examples(task: Task, source: Source, warnings: list[str]) -> list[Example]:
         absent = next((f for f in wanted if f not in line.row), None)
         if absent is not None:
             have = ", ".join(list(line.row)[:12]) or "none"
-            raise TaskError(f"{source.name}, line {line.number}: no column {absent!r}.", f"one of its columns: {have}")
+            by = next(
+                n
+                for n, t in (("prompt", task.prompt), ("answer", task.answer), ("slice", ""))
+                if f"{{{absent}" in t or not t
+            )
+            what = f"{source.name}, line {line.number}: no column {absent!r}, which the task's {by} names."
+            raise TaskError(what, f"one of its columns: {have}")
         answer = answers.filled(line.row).strip()
         if not answer or not any(line.row[f].strip() for f in prompts.fields):
             empty.append(line.number)

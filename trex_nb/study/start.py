@@ -16,6 +16,7 @@ from trex_nb.core.events import Event, NodeApproved, NodeProposed, ProposalMade,
 from trex_nb.core.ids import ROOT, StudyId, is_study_name, node_id
 from trex_nb.core.plan import Change, Expectation, Plan
 from trex_nb.core.recipe import DataRecipe
+from trex_nb.core.task import Task
 from trex_nb.core.training import Untrained
 from trex_nb.errors import TaskError
 from trex_nb.search.tree import Tree
@@ -140,6 +141,12 @@ def _replayed(replay: Replay) -> list[Event]:
     ]
 
 
+def _differing(known: Task, asked: Task) -> str:
+    """Names of the fields in which two tasks differ, the budget left aside."""
+    fields = [n for n in Task.model_fields if n != "budget" and getattr(known, n) != getattr(asked, n)]
+    return ", ".join(fields)
+
+
 def _check_same(study: Study, found: Found, data_hash: str) -> None:
     """Refuse to go on under a name whose task or data have changed since; a new budget is taken over."""
     tree = study.tree
@@ -147,7 +154,7 @@ def _check_same(study: Study, found: Found, data_hash: str) -> None:
     changed = [
         what
         for what, is_same in (
-            ("task", known.model_copy(update={"budget": asked.budget}) == asked),
+            (f"task ({_differing(known, asked)})", not _differing(known, asked)),
             ("data", tree.data.hash == data_hash),
             ("base model", tree.base.hash == (small_hash(known.base_model) or tree.base.hash)),
         )

@@ -21,7 +21,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
+from pydantic import ValidationError
+
 from trex_nb.core import commands as cmd
+from trex_nb.core.base import Frozen
 from trex_nb.core.events import Actor, ProposalFailed, ProposalMade
 from trex_nb.core.ids import NodeId, StudyId
 from trex_nb.core.node import Node
@@ -45,6 +48,7 @@ _WAIT_FOR_PLANS = 120.0
 
 _LOG = logging.getLogger("trex_nb")
 T = TypeVar("T")
+C = TypeVar("C", bound=Frozen)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,9 +61,22 @@ class Reply:
     def __repr__(self) -> str:
         return self.text
 
+    def _repr_html_(self) -> str:
+        return html.said_html(self.text)
+
 
 def _proposal_lines(node: Node) -> str:
     return f"{node.id}  {node.plan.title}\n    {node.plan.hypothesis}\n    Expected: {expected_words(node.plan)}."
+
+
+def _made(kind: type[C], **fields: Any) -> C:
+    """A command of the person's values; raises `CommandError` where they are out of range."""
+    try:
+        return kind(**fields)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = f"{first['loc'][0]}: " if first["loc"] else ""
+        raise CommandError(f"{where}{first['msg']}.", "another value") from error
 
 
 class Study:
@@ -79,6 +96,7 @@ class Study:
         self._changed = threading.Condition()
         self._is_closed = False
         self._published = 0
+        self._complaint = ""
         self._publish_at = 0.0
         self._thread = threading.Thread(target=self._live, name=f"trex {name}", daemon=True)
         self._thread.start()
@@ -117,6 +135,7 @@ class Study:
             log = self.folder.path / run.folder / "runner.log"
             tail = log.read_text(errors="replace").splitlines()[-lines:] if run.folder and log.exists() else []
             failed = [run.failure.log or str(run.failure)] if run.failure else []
+            failed = failed if tail or failed or not run.folder else ["nothing was printed"]
             parts += [
                 f"{run.id}: {self.folder.path / run.folder}" if run.folder else f"{run.id}: not run",
                 *tail,
@@ -128,35 +147,35 @@ class Study:
 
     def plan(self, n: int = 3, under: str | None = None) -> Reply:
         """See to it that `n` proposals wait for a decision."""
-        return self._answered(cmd.Propose(n=n, under=NodeId(under) if under else None))
+        return self._answered(_made(cmd.Propose, n=n, under=NodeId(under) if under else None))
 
     def approve(self, *nodes: str) -> Reply:
         """Let nodes run."""
-        return self.do(cmd.Approve(nodes=tuple(NodeId(n) for n in nodes)))
+        return self.do(_made(cmd.Approve, nodes=tuple(NodeId(n) for n in nodes)))
 
     def prune(self, *nodes: str, why: str = "") -> Reply:
         """Take nodes and all below them out of the search."""
-        return self.do(cmd.Prune(nodes=tuple(NodeId(n) for n in nodes), why=why))
+        return self.do(_made(cmd.Prune, nodes=tuple(NodeId(n) for n in nodes), why=why))
 
     def redirect(self, node: str, text: str) -> Reply:
         """Ask for a child of `node` that follows `text`."""
-        return self._answered(cmd.Redirect(node=NodeId(node), text=text))
+        return self._answered(_made(cmd.Redirect, node=NodeId(node), text=text))
 
     def edit(self, node: str, **fields: Any) -> Reply:
         """Change fields of a plan that has not run: `study.edit("n1", r=32)`."""
-        return self.do(cmd.Edit(node=NodeId(node), fields=fields))
+        return self.do(_made(cmd.Edit, node=NodeId(node), fields=fields))
 
     def note(self, node: str, text: str) -> Reply:
         """Write something down about a node; the Researcher reads it."""
-        return self.do(cmd.Note(node=NodeId(node), text=text))
+        return self.do(_made(cmd.Note, node=NodeId(node), text=text))
 
     def run(self, jobs: int | None = None) -> Reply:
         """Run what is approved, `jobs` at a time. Returns at once."""
-        return self.do(cmd.Run(jobs=jobs))
+        return self.do(_made(cmd.Run, jobs=jobs))
 
     def auto(self, rounds: int | None = None, hours: float | None = None, jobs: int | None = None) -> Reply:
         """Hand over the wheel until the study has `rounds` rounds in all, or for `hours`. Returns at once."""
-        return self.do(cmd.Auto(rounds=rounds, hours=hours, jobs=jobs))
+        return self.do(_made(cmd.Auto, rounds=rounds, hours=hours, jobs=jobs))
 
     def pause(self) -> Reply:
         """Start nothing new; running jobs go on."""
@@ -168,11 +187,11 @@ class Study:
 
     def stop(self, *nodes: str) -> Reply:
         """End the jobs of `nodes`, or all jobs, and pause."""
-        return self.do(cmd.Stop(nodes=tuple(NodeId(n) for n in nodes)))
+        return self.do(_made(cmd.Stop, nodes=tuple(NodeId(n) for n in nodes)))
 
     def budget(self, rounds: int | None = None, minutes: float | None = None, samples: int | None = None) -> Reply:
         """Say what may be spent in all; without arguments, what is."""
-        return self.do(cmd.SetBudget(rounds=rounds, minutes=minutes, samples=samples))
+        return self.do(_made(cmd.SetBudget, rounds=rounds, minutes=minutes, samples=samples))
 
     def report(self, path: str | Path) -> Path:
         """Write the study as a page (.html) or a notebook (.ipynb) that reads without a kernel; returns the path."""
@@ -257,6 +276,8 @@ class Study:
         deadline = None if timeout is None else clock.monotonic() + timeout
         with self._changed:
             while not is_true():
+                if self._is_closed:
+                    raise self._closed()
                 left = _POLL_SECONDS if deadline is None else min(_POLL_SECONDS, deadline - clock.monotonic())
                 if left <= 0:
                     return False
@@ -316,13 +337,18 @@ class Study:
                 self._writer.refresh()
                 if self._lead.take():
                     self._start_what_is_due()
-            except StoreError as error:  # a full disk may have room again: say so, and look again
-                _LOG.warning("%s", error.what)
+            except (StoreError, OSError) as error:  # a full disk may have room again: say so once, and look again
+                self._complain(error)
             pause = self._publish()
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._wake.wait(), pause)
             self._wake.clear()
         await self._let_go()
+
+    def _complain(self, error: Exception) -> None:
+        if str(error) != self._complaint:
+            self._complaint = str(error)
+            _LOG.warning("%s", error)
 
     def _start_what_is_due(self) -> None:
         for instruction in decide(self.tree, self.parts.policy, clock.time()):
@@ -340,10 +366,17 @@ class Study:
             await asyncio.sleep(_POLL_SECONDS)
         except Exception as error:  # noqa: BLE001  (the boundary of effects: put on record, never swallowed)
             _LOG.exception("An effect of %s broke", self.name)
-            self._effects.give_up(instruction, error)
+            await self._give_up(instruction, error)
         finally:
             self._under_way.pop(instruction, None)
             self._wake.set()
+
+    async def _give_up(self, instruction: Instruction, error: Exception) -> None:
+        try:
+            await self._effects.give_up(instruction, error)
+        except (StoreError, OSError) as trouble:  # stays due; a pause keeps a full disk from filling the log
+            _LOG.warning("%s", trouble)
+            await asyncio.sleep(_POLL_SECONDS)
 
     def _publish(self) -> float:
         """Tell waiting threads at once and subscribers at most four times a second; seconds until there is more to

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 import re
+import reprlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
@@ -71,6 +72,10 @@ def parse_yaml(text: str, name: str) -> Any:
         where = f", line {mark.line + 1}" if mark else ""
         problem = str(getattr(error, "problem", None) or error).splitlines()[0]
         raise TaskError(f"{name}{where}: not YAML ({problem}).", "check indents and quotes") from error
+    except (ValueError, RecursionError) as error:
+        raise TaskError(
+            f"{name}: a value in it cannot be read ({type(error).__name__}).", "quote dates and long numbers"
+        ) from error
 
 
 def from_yaml(text: str, folder: Path, name: str) -> Found:
@@ -104,8 +109,8 @@ def invalid(error: ValidationError, name: str, model: type[BaseModel]) -> TaskEr
         hint = " or ".join(difflib.get_close_matches(str(first["input"]).lower(), choices, n=2)) or hint
     elif first["type"].startswith(("model_", "dataclass_")) and field:
         hint = f"{field}: {{{', '.join(f'{f}: …' for f in _fields_at(model, first['loc']))}}}"
-    said = str(first["input"])[:80]
-    return TaskError(f"{name}{', ' * bool(field)}{field}: {first['msg']} (got {said!r}).", hint)
+    said = reprlib.repr(first["input"])[:80]  # bounded: aliases in YAML can make a small file huge
+    return TaskError(f"{name}{', ' * bool(field)}{field}: {first['msg']} (got {said}).", hint)
 
 
 def _fields_at(model: type[BaseModel], place: Sequence[int | str]) -> list[str]:

@@ -6,10 +6,12 @@ changes, because replacing it is expensive in the browser and pointless in betwe
 
 from __future__ import annotations
 
+from concurrent.futures import Future
 from uuid import uuid4
 
 from IPython.display import publish_display_data
 
+from trex_nb.core.commands import Command
 from trex_nb.report.freeze import snapshot_metadata
 from trex_nb.report.html import snapshot_bundle
 from trex_nb.search.tree import Tree
@@ -24,10 +26,18 @@ class LiveTree:
 
     def __init__(self, study: Study) -> None:
         self._study = study
-        self._explorer = Explorer(study.tree, study.send)
+        self._explorer = Explorer(study.tree, self._send)
         self._copies: list[str] = []
         self._drawn: object = None
         self._unsubscribe = study.subscribe(self._follow)
+
+    def reopen(self, study: Study) -> None:
+        """Follow the same study again after it was closed: everything displayed comes back to life."""
+        self._study = study
+        self._explorer.read_only = False
+        self._explorer.show_error("")
+        self._unsubscribe = study.subscribe(self._follow)
+        self._follow(study.tree)
 
     def display(self) -> None:
         """Show the explorer and a static copy here."""
@@ -38,8 +48,13 @@ class LiveTree:
         self._draw(self._study.tree, self._copies[-1], update=False)
 
     def close(self) -> None:
-        """Follow no more."""
+        """Follow no more, and say so in everything displayed."""
         self._unsubscribe()
+        self._explorer.read_only = True
+        self._explorer.show_error(f"This study was closed here. %trex start {self._study.name} opens it again.")
+
+    def _send(self, command: Command) -> Future[str]:
+        return self._study.send(command)
 
     def _follow(self, tree: Tree) -> None:
         self._explorer.show(tree)

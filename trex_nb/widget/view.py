@@ -83,9 +83,10 @@ def view(tree: Tree) -> View:
 
 def _row(tree: Tree, n: Node, place: Place, *, is_best: bool) -> Row:
     progress = words.node_progress(n)
+    glyph, word = words.sign(n)
     return Row(
         id=n.id, parent=n.parent, depth=n.depth, x=place.x, y=place.y,
-        status=n.status.value, glyph=words.GLYPHS[n.status],
+        status=word, glyph=glyph,
         title=words.one_line(n.plan.title, 200),
         hypothesis=words.cut(n.plan.hypothesis, 1000),
         changes=_some(str(c) for c in n.plan.changes),
@@ -132,8 +133,9 @@ def _actions(tree: Tree, n: Node) -> tuple[Action, ...]:
 
 def _study_actions(tree: Tree) -> tuple[StudyAction, ...]:
     waiting = tree.jobs is None and any(n.status is Status.APPROVED for n in tree.nodes.values())
-    working = tree.jobs is not None or tree.auto is not None
     running = any(n.status is Status.RUNNING for n in tree.nodes.values())
+    queued = tree.jobs is not None and any(n.status is Status.APPROVED for n in tree.nodes.values())
+    working = running or queued or tree.auto is not None
     found: dict[StudyAction, bool] = {
         "run": waiting and not tree.is_paused,
         "pause": working and not tree.is_paused,

@@ -4,6 +4,8 @@
 
 /** After this long without an answer we say why: a comm message waits while a cell runs. */
 const LATE_MS = 1000;
+const LOST_MS = 6000;
+const LOST = "no answer: the kernel is busy, or was restarted (then %trex start opens the study again)";
 
 /**
  * @typedef {object} Request
@@ -55,8 +57,17 @@ export function createRequests(model, changed) {
         timers.delete(timer);
         if (open.has(id)) move(request, "late", "kernel busy, will apply when the cell ends");
       }, LATE_MS);
-      timers.add(timer);
-      model.send({ id, command });
+      const lost = setTimeout(() => {
+        timers.delete(lost);
+        if (open.has(id)) move(request, "late", LOST);
+      }, LOST_MS);
+      timers.add(timer).add(lost);
+      try {
+        model.send({ id, command });
+      } catch {
+        open.delete(id);
+        move(request, "failed", LOST);
+      }
     },
     /** @param {string} key */
     latest: (key) => latest.get(key),

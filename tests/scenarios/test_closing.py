@@ -1,0 +1,51 @@
+"""Closing: whoever waits is told, what is displayed says so, and opening again brings it back."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+
+import pytest
+
+from tests.scenarios.house import House
+from trex_nb.errors import CommandError
+from trex_nb.widget.live import LiveTree
+
+
+def test_waiting_ends_when_the_study_is_closed(build: Callable[..., House]) -> None:
+    house = build(is_auto=False)
+    study = house.open()
+    study.run()
+    refused: list[str] = []
+
+    def wait() -> None:
+        try:
+            study.wait()
+        except CommandError as error:
+            refused.append(error.what)
+
+    waiter = threading.Thread(target=wait)
+    waiter.start()
+    study.close()
+    waiter.join(timeout=20)
+    assert refused == ["The study colours was closed."]
+
+
+def test_a_displayed_tree_says_that_its_study_was_closed_and_comes_back(build: Callable[..., House]) -> None:
+    house = build()
+    study = house.open()
+    live = LiveTree(study)
+    live.close()
+    assert live._explorer.read_only
+    assert "%trex start colours" in live._explorer.error
+    study.close()
+    live.reopen(house.open())
+    assert (live._explorer.read_only, live._explorer.error) == (False, "")
+    live.close()
+
+
+def test_a_command_out_of_range_is_refused_in_two_lines(build: Callable[..., House]) -> None:
+    study = build().open()
+    for method, values in (("budget", {"rounds": 0}), ("auto", {"hours": -1}), ("note", {"node": "n0", "text": ""})):
+        with pytest.raises(CommandError, match=r"(?m)^[^\n]+\nTry: [^\n]+$"):
+            getattr(study, method)(**values)
