@@ -64,7 +64,7 @@ def _line(node: Node) -> str:
 def _is_key(tree: TreeView, node: Node) -> bool:
     if node.failure:
         return True
-    above = next((n for n in reversed(tree.path(node.id)[:-1]) if n.score), None)
+    above = tree.scored_ancestor(node.id)
     if not node.score or not above or not above.score:
         return False
     error = math.hypot(node.score.stderr, above.score.stderr)

@@ -251,7 +251,7 @@ def _nothing(heard: Directions, request: ProposalRequested) -> tuple[str, str]:
 def _lesson(tree: TreeView, node: Node) -> Iterable[Insight]:
     """One sentence when a child differs from its scored ancestor by more than noise and by few enough changes to
     blame."""
-    above = next((n for n in reversed(tree.path(node.id)[:-1]) if n.score), None)
+    above = tree.scored_ancestor(node.id)
     if not node.score or not above or not above.score or above.parent is None or len(node.plan.changes) > 2:
         return
     gain = node.score.value - above.score.value

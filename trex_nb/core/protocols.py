@@ -44,6 +44,10 @@ class TreeView(Protocol):
         """The nodes from the root to `node`, both included."""
         ...
 
+    def scored_ancestor(self, node: NodeId) -> Node | None:
+        """The nearest node above `node` that has a score to compare with."""
+        ...
+
     def is_pruned(self, node: NodeId) -> bool:
         """Whether `node` or any node above it was pruned."""
         ...

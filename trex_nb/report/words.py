@@ -34,11 +34,6 @@ GLYPHS = {
 _BARS = "▁▂▃▄▅▆▇█"
 
 
-def status_words(status: Status) -> str:
-    """Glyph and word: "▶ running"."""
-    return f"{GLYPHS[status]} {status.value}"
-
-
 def sign(node: Node) -> tuple[str, str]:
     """Glyph and word of a node: what the person stopped is not called a failure."""
     if node.status is Status.FAILED and node.failure and node.failure.kind == "stopped":

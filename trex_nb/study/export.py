@@ -153,7 +153,8 @@ tokenizer = AutoTokenizer.from_pretrained(folder)
 
 prompt = {prompt}
 chat = [{{"role": "user", "content": prompt.format({columns})}}]
-inputs = tokenizer.apply_chat_template(chat, add_generation_prompt=True, return_tensors="pt", return_dict=True)
+inputs = tokenizer.apply_chat_template(chat, add_generation_prompt=True, enable_thinking=False,
+                                       return_tensors="pt", return_dict=True)
 answer = model.generate(**inputs, max_new_tokens=32, do_sample=False)[0, inputs["input_ids"].shape[1] :]
 print(tokenizer.decode(answer, skip_special_tokens=True))
 ```
