@@ -233,7 +233,7 @@ def state_words(tree: Tree) -> str:
     answer = tree.answers[max(tree.answers)] if tree.answers else None
     if isinstance(answer, ProposalFailed):
         parts.append(f"no proposal came: {one_line(answer.reason, 80)}")
-    return "; ".join(parts) or "idle (%trex plan proposes more)"
+    return "; ".join(parts) or "idle"
 
 
 def budget_words(tree: Tree) -> str:

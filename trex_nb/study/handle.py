@@ -180,7 +180,9 @@ def _note(c: cmd.Note, s: Situation) -> Handled:
 def _run(c: cmd.Run, s: Situation) -> Handled:
     jobs = c.jobs or s.tree.jobs or s.jobs
     queue = [n.id for n in s.tree.nodes.values() if n.status in (Status.APPROVED, Status.RUNNING)]
-    waits = f" {_names([n.id for n in s.waiting])} wait for your decision." if s.waiting else ""
+    waits = (
+        f" {_names([n.id for n in s.waiting])} await{'s' * (len(s.waiting) == 1)} your decision." if s.waiting else ""
+    )
     text = (
         f"Running {_names(queue)}: {_count(jobs, 'job')} at a time.{waits}" if queue else f"Nothing is approved.{waits}"
     )
