@@ -1,6 +1,8 @@
 # Two commands are all the set-up there is: `make demo` and `make test`.
 PYTHON ?= python3
 BIN := .venv/bin
+# Jupyter asks root, most likely in a container, to say so.
+AS_ROOT := $(if $(filter 0,$(shell id -u)),--allow-root)
 LAB_SETTINGS := $(CURDIR)/.jupyter
 CONSTRAINTS := .ci/demo-constraints.txt
 export HF_HUB_OFFLINE ?= 1
@@ -14,7 +16,7 @@ demo: .venv/demo                ## run the quickstart headless; print the tree, 
 lab: .venv/demo                 ## open the quickstart in JupyterLab
 	mkdir -p $(LAB_SETTINGS)/@jupyterlab/apputils-extension
 	echo '{"fetchNews": "false", "checkForUpdates": false}' > $(LAB_SETTINGS)/@jupyterlab/apputils-extension/notification.jupyterlab-settings
-	cd notebooks && JUPYTERLAB_SETTINGS_DIR=$(LAB_SETTINGS) ../$(BIN)/jupyter lab quickstart.ipynb
+	cd notebooks && JUPYTERLAB_SETTINGS_DIR=$(LAB_SETTINGS) ../$(BIN)/jupyter lab $(AS_ROOT) quickstart.ipynb
 
 test: .venv/test lint           ## everything that can be checked on this machine
 	$(BIN)/python -m pytest
