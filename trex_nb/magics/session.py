@@ -14,10 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 from IPython.display import publish_display_data
-from pydantic import ValidationError
 
-from trex_nb.core import commands as cmd
-from trex_nb.core.ids import NodeId
 from trex_nb.errors import CommandError, TrexError
 from trex_nb.magics.grammar import PARSERS, WITH_BODY, HelpWanted, overview, parse
 from trex_nb.magics.where import notebook_path
@@ -52,7 +49,6 @@ class Session:
 
     def call(self, line: str, cell: str | None) -> object:
         """Carry out one `%trex` line, or `%%trex` with its cell; shows what comes of it and returns it."""
-        name = ""
         try:
             name, arguments = parse(line)
             if cell is not None:
@@ -60,10 +56,6 @@ class Session:
             return self._shown_now(getattr(self, f"_{name}")(arguments))
         except HelpWanted as wanted:
             return self._shown_now(_verbatim(wanted.text))
-        except ValidationError as error:
-            self._trace = traceback.format_exc()
-            first = error.errors()[0]
-            raise CommandError(f"%trex {name}: {first['msg']}.", f"%trex {name} -h") from None
         except TrexError:
             self._trace = traceback.format_exc()
             raise
@@ -134,7 +126,7 @@ class Session:
         return self._open.note(a.node, _words(a, "note"))
 
     def _edit(self, a: argparse.Namespace) -> Reply:
-        return self._open.do(cmd.Edit(node=NodeId(a.node), fields=_fields(a.fields)))
+        return self._open.edit(a.node, **_fields(a.fields))
 
     def _run(self, a: argparse.Namespace) -> Reply:
         return self._open.run(a.jobs)

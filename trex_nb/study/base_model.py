@@ -34,7 +34,7 @@ def base_facts(model: str) -> BaseFacts:
     """Facts on `tiny`, a local folder or a hub id; raises `TaskError` when it cannot be had."""
     folder = base_path(model)
     if Path(folder).is_dir():
-        weights = sorted(Path(folder).glob("*.safetensors"))
+        weights = _weights(Path(folder))
         if not weights:
             raise TaskError(f"{model} has no .safetensors weights.", "a folder made by save_pretrained, or a hub id")
         return BaseFacts(model=model, hash=_hash(weights), parameters=sum(_parameters(w) for w in weights))
@@ -48,9 +48,13 @@ def base_path(model: str) -> str:
 
 def small_hash(model: str) -> str | None:
     """The content hash of a base model on disk that is small enough to read every time; None for others."""
-    weights = sorted(Path(base_path(model)).glob("*.safetensors")) if Path(base_path(model)).is_dir() else []
+    weights = _weights(Path(base_path(model)))
     size = sum(w.stat().st_size for w in weights)
     return _hash(weights) if 0 < size <= _SMALL else None
+
+
+def _weights(folder: Path) -> list[Path]:
+    return sorted(folder.glob("*.safetensors"))  # none where there is no such folder
 
 
 def _hash(files: list[Path]) -> str:
@@ -80,7 +84,7 @@ def _from_hub(model: str) -> BaseFacts:
         raise MissingExtraError("huggingface_hub", "train") from error
     cached = hub.try_to_load_from_cache(model, "config.json") if model.count("/") == 1 else None
     if isinstance(cached, str):
-        weights = sorted(Path(cached).parent.glob("*.safetensors"))
+        weights = _weights(Path(cached).parent)
         if weights:
             return BaseFacts(model=model, hash=_hash(weights), parameters=sum(_parameters(w) for w in weights))
     try:

@@ -104,11 +104,7 @@ def _examples(task: Task, source: Source, warnings: list[str]) -> list[Example]:
         absent = next((f for f in wanted if f not in line.row), None)
         if absent is not None:
             have = ", ".join(list(line.row)[:12]) or "none"
-            by = next(
-                n
-                for n, t in (("prompt", task.prompt), ("answer", task.answer), ("slice", ""))
-                if f"{{{absent}" in t or not t
-            )
+            by = "prompt" if absent in prompts.fields else "answer" if absent in answers.fields else "slice"
             what = f"{source.name}, line {line.number}: no column {absent!r}, which the task's {by} names."
             raise TaskError(what, f"one of its columns: {have}")
         answer = answers.filled(line.row).strip()

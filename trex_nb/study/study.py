@@ -161,7 +161,7 @@ class Study:
         """Ask for a child of `node` that follows `text`."""
         return self._answered(_made(cmd.Redirect, node=NodeId(node), text=text))
 
-    def edit(self, node: str, **fields: Any) -> Reply:
+    def edit(self, node: str, /, **fields: Any) -> Reply:
         """Change fields of a plan that has not run: `study.edit("n1", r=32)`."""
         return self.do(_made(cmd.Edit, node=NodeId(node), fields=fields))
 
@@ -362,7 +362,7 @@ class Study:
         except asyncio.CancelledError:
             raise
         except StoreError as error:  # nothing can be put on record now; the instruction stays due
-            _LOG.warning("%s", error.what)
+            self._complain(error)
             await asyncio.sleep(_POLL_SECONDS)
         except Exception as error:  # noqa: BLE001  (the boundary of effects: put on record, never swallowed)
             _LOG.exception("An effect of %s broke", self.name)
@@ -375,7 +375,7 @@ class Study:
         try:
             await self._effects.give_up(instruction, error)
         except (StoreError, OSError) as trouble:  # stays due; a pause keeps a full disk from filling the log
-            _LOG.warning("%s", trouble)
+            self._complain(trouble)
             await asyncio.sleep(_POLL_SECONDS)
 
     def _publish(self) -> float:
