@@ -9,11 +9,14 @@ import pytest
 from trex_nb.agents.offline import NothingToProposeError, OfflineResearcher
 from trex_nb.core import events as ev
 from trex_nb.core.plan import Proposal
+from trex_nb.core.protocols import SearchPolicy
 from trex_nb.core.result import Finding
+from trex_nb.core.task import Policy, PolicyName
 from trex_nb.core.training import LoraTraining
+from trex_nb.search.policies import POLICIES
+from trex_nb.search.probing import PROBE, ProbeAndConfirm
 from trex_nb.search.space import Point, space_for
 from trex_nb.search.tree import Tree
-from trex_nb.search.uct import Uct
 from trex_nb.testing import trees
 from trex_nb.testing.trees import approved, lora_plan, node, proposed, succeeded, tree_of
 
@@ -50,6 +53,8 @@ def test_with_evidence_a_plan_says_what_it_expects() -> None:
     (plan,) = propose(grown(), parent=3).plans
     assert plan.expected.score is not None
     assert plan.expected.gain == pytest.approx(plan.expected.score - 0.6)
+    assert "Nearest evidence: n" in plan.hypothesis
+    assert "matter most: learning_rate" in propose(grown(), parent=3).context
     assert "Gaussian process over 5 finished runs" in propose(grown(), parent=3).rationale
 
 
@@ -104,29 +109,80 @@ def test_no_lesson_is_drawn_from_noise() -> None:
     assert asyncio.run(OfflineResearcher().reflect(tree, node(2))).insights == ()
 
 
-def test_evidence_beats_chance() -> None:
-    """On a smooth hill over the learning rate and the epochs, eight proposals come closer to the top than eight random
-    draws from the space do half of the time."""
-    space = space_for(trees.FACTS, trees.BASE)
+SPACE = space_for(trees.FACTS, trees.BASE)
 
-    def height(point: Point) -> float:
-        rate = float(point.get("learning_rate", point.get("full_learning_rate", 1e-3)))
-        return 0.9 * math.exp(-0.3 * math.log(rate / 2e-3) ** 2) - 0.02 * abs(float(point["num_train_epochs"]) - 3)
 
-    tree = tree_of(succeeded(0, 0.05))
-    for number in range(1, 9):
-        (parent,) = Uct().select(tree, 1)
-        (plan,) = propose(tree, parent=int(parent[1:])).plans
-        point = space.point(plan)
+def height(point: Point) -> float:
+    """A narrow hill over the learning rate, with slopes in three other knobs."""
+    rate = float(point.get("learning_rate", point.get("full_learning_rate", 1e-3)))
+    off = abs(float(point["num_train_epochs"]) - 3) + abs(float(point["per_device_train_batch_size"]) - 8) / 8
+    return 0.9 * math.exp(-0.8 * math.log(rate / 1.5e-3) ** 2) - 0.03 * off - 0.1 * (1 - float(point["share"]))
+
+
+def searched(policy: SearchPolicy, name: PolicyName, budget: float, seed: int) -> Tree:
+    """A search of the hill from the baseline on until `budget` full runs are spent."""
+    tree = tree_of(succeeded(0, 0.05), ev.PolicyChosen(policy=Policy(name=name)))
+    while tree.rounds + 1 <= budget:
+        number = len(tree.nodes)
+        (parent,) = policy.select(tree, 1)
+        request = ev.ProposalRequested(request=number, parent=parent, n=1)
+        (plan,) = asyncio.run(OfflineResearcher(seed).propose(tree, request)).plans
+        point = SPACE.point(plan)
         assert point is not None
-        happened = [proposed(number, int(parent[1:]), plan), approved(number), *succeeded(number, height(point))]
+        value = height(point) - 0.2 * (1 - plan.fidelity)
+        happened = [proposed(number, int(parent[1:]), plan), approved(number), *succeeded(number, max(0.0, value))]
         for stamped in trees.stamp(happened, after=tree.seq):
             tree = tree.apply(stamped)
+    return tree
+
+
+def best_height(tree: Tree) -> float:
+    """The height of the best full run."""
+    point = SPACE.point(tree.best.plan) if tree.best else None
+    return height(point) if point else 0.0
+
+
+@pytest.mark.parametrize("name", ["uct", "auto"])
+def test_evidence_beats_chance(name: PolicyName) -> None:
+    """Eight full runs' worth of proposals come closer to the top than eight random draws do, on average of three
+    searches."""
+    found = [best_height(searched(POLICIES[name](Policy(name=name)), name, 8, seed)) for seed in range(3)]
     rng = random.Random(0)
-    chance = sorted(max(height(space.draw(rng)) for _ in range(8)) for _ in range(200))[100]
+    chance = [max(height(SPACE.draw(rng)) for _ in range(8)) for _ in range(200)]
+    assert sum(found) / len(found) > sum(chance) / len(chance)
+
+
+def test_probes_come_first_and_the_promising_are_confirmed() -> None:
+    tree = searched(ProbeAndConfirm(), "auto", 6, 0)
+    shares = [n.plan.fidelity for n in tree.nodes.values()][1:]
+    assert shares[0] == 1  # the recommended plan: an honest first measurement
+    assert {*shares} == {PROBE, 1.0}
     assert tree.best is not None
-    assert tree.best.score is not None
-    assert tree.best.score.value > chance
+    assert not tree.best.is_probe
+    confirmed = [
+        n
+        for n in tree.nodes.values()
+        if n.parent and n.plan.hypothesis.endswith(".") and "confirm" in n.plan.hypothesis
+    ]
+    assert confirmed
+    for child in confirmed:
+        probe = tree.nodes[child.parent or child.id]
+        assert (child.plan.recipe, child.plan.configs) == (probe.plan.recipe, probe.plan.configs)
+        assert [c.field for c in child.plan.changes] == ["fidelity"]
+
+
+def test_the_last_round_is_a_full_run() -> None:
+    tree = searched(ProbeAndConfirm(), "auto", 6, 1)
+    assert tree.rounds <= 6
+    assert not list(tree.nodes.values())[-1].is_probe
+
+
+def test_a_round_of_several_runs_shares_its_data() -> None:
+    request = ev.ProposalRequested(request=50, parent=node(3), n=2, runs=4)
+    for plan in asyncio.run(OfflineResearcher().propose(grown(), request)).plans:
+        assert len({c.model_dump_json() for c in plan.configs}) == len(plan.configs) == 4
+        assert len({c.method for c in plan.configs}) == 1
+        assert "Run 4:" in plan.hypothesis
 
 
 def test_a_child_keeps_the_settings_that_no_knob_stands_for() -> None:

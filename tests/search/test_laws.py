@@ -29,7 +29,7 @@ def test_a_replay_gives_the_tree_that_wrote_the_log(steps: list[Any]) -> None:
 def test_visits_add_up(steps: list[Any]) -> None:
     """A node's visits are its own (none for a redirected node) and those of its children that are not pruned."""
     tree = History().live(steps).tree
-    found = backpropagate(tree)
+    found = backpropagate(tree, rewards(tree))
     assert set(found) == {n for n in tree.nodes if not tree.is_pruned(n)}
     for name, statistics in found.items():
         node = tree.nodes[name]

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from trex_nb.search.space import space_for
-from trex_nb.search.surrogate import Observation, Prediction, distances, expected_improvement, fit, matern
+from trex_nb.search.surrogate import Observation, Prediction, distances, encode, expected_improvement, fit, matern
 from trex_nb.testing.trees import BASE, FACTS
 
 SPACE = space_for(FACTS, BASE)
@@ -19,7 +19,8 @@ def _score(point: object) -> float:
 
 
 def test_distances_are_symmetric_and_zero_to_oneself() -> None:
-    found = distances(SPACE, POINTS, POINTS)
+    encoded = encode(SPACE, POINTS, [1.0] * len(POINTS))
+    found = distances(SPACE, encoded, encoded)
     assert np.allclose(found, found.transpose(0, 2, 1))
     assert np.allclose(np.diagonal(found, axis1=1, axis2=2), 0)
     assert found.min() >= 0

@@ -21,7 +21,7 @@ def test_equal_scores_are_worth_a_half() -> None:
 
 def test_value_is_the_best_of_the_subtree_and_visits_its_size() -> None:
     tree = tree_of_scores([(1, 0, 0.3), (2, 1, 0.5), (3, 1, None), (4, 0, 0.2)])
-    found = backpropagate(tree)
+    found = backpropagate(tree, rewards(tree))
     assert found[node(1)] == Statistics(3, 1.0)
     assert found[node(0)].visits == 5
 

@@ -1,13 +1,15 @@
 """The offline Researcher: proposes from evidence, without a language model, a key or a network.
 
-It edits the parent's plan. Candidates are the moves that the parent's findings call for and random neighbours in the
-typed
-space; a surrogate over every finished run of the tree scores them by expected improvement, and moves that answer a
-finding get a head start. Before three trained runs are known there is nothing to fit, and it opens with the recommended
-plan and contrasts to it. It never proposes a plan that is in the tree, and it follows the person's directions to the
-letter, saying which words it did not understand.
+It edits the parent's plan. Ideas are the moves that the parent's findings call for and what `search.ideas` makes of the
+parent; a surrogate over every finished run of the tree says what each is worth, and moves that answer a finding get a
+head start. Before three trained runs are known there is nothing to fit, and it opens with the recommended plan and
+contrasts to it. Under the policy `auto` an idea may be a probe, and a probe may be confirmed by a full run. It never
+proposes a plan that is in the tree, and it follows the person's directions to the letter, saying which words it did
+not understand.
 
-Limits: it changes knobs and data operators, it does not invent data or code; it plans one run per node.
+Asked for rounds of several runs it lets the further runs vary the training knobs of the first on the same data.
+
+Limits: it changes knobs and data operators, it does not invent data or code.
 """
 
 from __future__ import annotations
@@ -20,7 +22,8 @@ from trex_nb.agents.context import memory_context
 from trex_nb.agents.diagnosis import diagnose, moves
 from trex_nb.agents.directions import UNDERSTOOD, Directions, understand
 from trex_nb.agents.estimate import estimate
-from trex_nb.agents.wording import title
+from trex_nb.agents.evidence import summary
+from trex_nb.agents.wording import share_changed, title
 from trex_nb.core.events import ProposalRequested
 from trex_nb.core.ids import NodeId, node_number
 from trex_nb.core.node import Node
@@ -28,11 +31,14 @@ from trex_nb.core.plan import Expectation, Plan, Proposal
 from trex_nb.core.protocols import Reflection, TreeView
 from trex_nb.core.result import Insight
 from trex_nb.errors import TrexError
-from trex_nb.search.space import Point, Space, Value, space_for
-from trex_nb.search.surrogate import Observation, Prediction, Surrogate, expected_improvement, fit
+from trex_nb.search.ideas import Idea, children, incumbent, rate, wide_edit
+from trex_nb.search.observed import observations, pending, surrogate_of
+from trex_nb.search.probing import PROBE, is_unconfirmed
+from trex_nb.search.space import Point, Space, Value, is_of_data, space_for
+from trex_nb.search.surrogate import Prediction, Surrogate
 
-_ENOUGH = 3
 _NEIGHBOURS = 200
+_VARIANTS = 60
 
 
 class NothingToProposeError(TrexError):
@@ -40,19 +46,12 @@ class NothingToProposeError(TrexError):
 
 
 @dataclass(frozen=True, slots=True)
-class _Candidate:
-    """A point worth trying; `why` begins its hypothesis, `head_start` counts in standard errors of a prediction."""
+class _Chosen:
+    """An idea that becomes a plan; without a prediction while too little is known."""
 
-    point: Point
-    why: str
-    head_start: float = 0.0
-
-
-@dataclass(frozen=True, slots=True)
-class _Rated:
-    candidate: _Candidate
-    prediction: Prediction | None
-    worth: float
+    idea: Idea
+    prediction: Prediction | None = None
+    variants: tuple[Point, ...] = ()
 
 
 class OfflineResearcher:
@@ -67,70 +66,112 @@ class OfflineResearcher:
         about = tree.nodes[request.of or request.parent]
         base = space.point(about.plan)
         heard = understand(request.directions or "", space, base or space.default())
-        surrogate = _fitted(tree, space)
+        surrogate = surrogate_of(tree, space)
+        rng = random.Random(f"{self.seed}-{request.request}")
         if request.directions:
-            candidates = list(self._directed(space, base, heard, request))
+            ideas = list(_directed(space, base, heard, request, rng))
         else:
-            candidates = list(self._candidates(tree, space, request))
-        plans = self._best(tree, space, candidates, surrogate, request)
-        if not plans:
+            ideas = list(_ideas(tree, space, request, rng))
+        chosen = list(_chosen(tree, space, ideas, surrogate, request, rng))
+        if not chosen:
             raise NothingToProposeError(*_nothing(heard, request))
-        rationale = _rationale(tree, surrogate, len(candidates))
+        rationale = _rationale(tree, surrogate, len(ideas))
         context = memory_context(tree, request) + f"\n\nHow it was decided: {rationale}"
         return Proposal(
-            parent=request.parent, plans=plans, rationale=rationale, context=context, remarks=_remarks(heard)
-        )
+            parent=request.parent, plans=tuple(_plan(tree, space, request, c, surrogate) for c in chosen),
+            rationale=rationale, context=context, remarks=_remarks(heard),
+        )  # fmt: skip
 
     async def reflect(self, tree: TreeView, node: NodeId) -> Reflection:
         """See `core.protocols.Researcher.reflect`."""
         here = tree.nodes[node]
         return Reflection(diagnose(tree, here), tuple(_lesson(tree, here)))
 
-    def _directed(
-        self, space: Space, base: Point | None, heard: Directions, request: ProposalRequested
-    ) -> Iterator[_Candidate]:
-        start = dict(base or space.default())
-        if heard.sets:
-            yield _Candidate(space.completed({**start, **heard.sets}), _asked(heard, request))
-        elif heard.frozen:
-            rng = random.Random(f"{self.seed}-{request.request}")
-            for _ in range(_NEIGHBOURS):
-                yield _Candidate(space.edit(start, rng, heard.frozen), _asked(heard, request))
 
-    def _candidates(self, tree: TreeView, space: Space, request: ProposalRequested) -> Iterator[_Candidate]:
-        parent = tree.nodes[request.parent]
-        start = space.point(parent.plan)
-        if start is None or not _has_run(tree):
-            yield from _openings(space)
-        if start is None:
-            start = space.default()
-        for finding in parent.findings:
-            for edit in moves(finding, space, start):
-                yield _Candidate(space.completed({**start, **edit}), finding.message, head_start=0.5)
-        rng = random.Random(f"{self.seed}-{request.request}")
+def _directed(
+    space: Space, base: Point | None, heard: Directions, request: ProposalRequested, rng: random.Random
+) -> Iterator[Idea]:
+    start = dict(base or space.default())
+    if heard.sets:
+        yield Idea(space.completed({**start, **heard.sets}), why=_asked(heard, request))
+    elif heard.frozen:
         for _ in range(_NEIGHBOURS):
-            yield _Candidate(space.edit(start, rng), "")
-
-    def _best(
-        self, tree: TreeView, space: Space, candidates: list[_Candidate], surrogate: Surrogate | None,
-        request: ProposalRequested,
-    ) -> tuple[Plan, ...]:  # fmt: skip
-        known = {n.plan.hash for n in tree.nodes.values()}
-        rated = _rated(tree, candidates, surrogate)
-        plans: list[Plan] = []
-        touched: set[frozenset[str]] = set()
-        for again in (False, True):  # first plans that change different fields, then any
-            for r in rated:
-                plan = _plan(tree, space, request, r)
-                fields = frozenset(c.field for c in plan.changes)
-                if len(plans) < request.n and plan.hash not in known and (again or fields not in touched):
-                    plans.append(plan)
-                    known.add(plan.hash)
-                    touched.add(fields)
-        return tuple(plans)
+            yield Idea(space.edit(start, rng, heard.frozen), why=_asked(heard, request))
 
 
-def _openings(space: Space) -> Iterator[_Candidate]:
+def _ideas(tree: TreeView, space: Space, request: ProposalRequested, rng: random.Random) -> Iterator[Idea]:
+    parent = tree.nodes[request.parent]
+    start = space.point(parent.plan)
+    probes = tree.policy.name == "auto" and tree.rounds_left >= 1 + PROBE  # the last round is for a full run
+    if tree.policy.name == "auto" and start is not None and is_unconfirmed(tree, parent):
+        yield Idea(
+            start, why=f"{parent.id} was promising on {parent.plan.fidelity:.0%} of the data: confirm it in full."
+        )
+    if start is None or not _has_run(tree):
+        yield from _openings(space, 1.0 if not probes else PROBE)
+    for finding in parent.findings:
+        for edit in moves(finding, space, start or space.default()):
+            yield Idea(space.completed({**(start or space.default()), **edit}), why=finding.message, head_start=0.5)
+    known = [o.point for o in sorted(observations(tree, space), key=lambda o: -o.score)]
+    for point in children(space, start, known, rng):
+        yield Idea(point)
+        if probes:
+            yield Idea(point, PROBE)
+
+
+def _chosen(
+    tree: TreeView, space: Space, ideas: list[Idea], surrogate: Surrogate | None, request: ProposalRequested,
+    rng: random.Random,
+) -> Iterator[_Chosen]:  # fmt: skip
+    """Up to `request.n` of the ideas, each the most worthwhile given what is pending and those before it; none that is
+    in the tree already."""
+    known = {n.plan.hash for n in tree.nodes.values()}
+    going = pending(tree, space)
+    best = incumbent(surrogate) if surrogate else 0.0
+    if surrogate:
+        surrogate = surrogate.believing([p for p, _ in going], [f for _, f in going])
+    made = 0
+    while ideas and made < request.n:
+        first, prediction = _most_worthwhile(ideas, surrogate, best)
+        ideas = [i for i in ideas if i.point != first.point or (i.fidelity != first.fidelity and i.why != first.why)]
+        if _bare(tree, space, request, first).hash in known:
+            continue
+        ideas = [i for i in ideas if i.point != first.point]
+        if surrogate:
+            surrogate = surrogate.believing([first.point], [first.fidelity])
+        made += 1
+        yield _Chosen(first, prediction, _varied(space, surrogate, first, request.runs, rng))
+
+
+def _most_worthwhile(ideas: list[Idea], surrogate: Surrogate | None, best: float) -> tuple[Idea, Prediction | None]:
+    if surrogate is None:
+        return min(ideas, key=_head_start), None
+    first = rate(surrogate, ideas, best)[0]
+    return first.idea, first.prediction
+
+
+def _head_start(idea: Idea) -> float:
+    return -idea.head_start
+
+
+def _varied(
+    space: Space, surrogate: Surrogate | None, idea: Idea, runs: int, rng: random.Random
+) -> tuple[Point, ...]:  # fmt: skip
+    """Points for the further runs of a round: the idea's data and method, other training knobs."""
+    frozen = frozenset(n for n in space.names if is_of_data(n) or n == "method")
+    found: list[Point] = []
+    while len(found) < runs - 1:
+        points = [wide_edit(space, idea.point, rng, frozen) for _ in range(_VARIANTS)]
+        new = [Idea(p, idea.fidelity) for p in points if p not in (idea.point, *found)]
+        point, _ = _most_worthwhile(new, surrogate, incumbent(surrogate) if surrogate else 0.0)
+        if surrogate:
+            surrogate = surrogate.believing([point.point], [idea.fidelity])
+        found.append(point.point)
+    return tuple(found)
+
+
+def _openings(space: Space, share: float) -> Iterator[Idea]:
+    """What a study begins with, in this order: the recommended plan in full, contrasts to it on `share` of the data."""
     default = space.default()
     rate = float(default["learning_rate"])
     ideas: tuple[tuple[str, Mapping[str, Value]], ...] = (
@@ -144,78 +185,83 @@ def _openings(space: Space) -> Iterator[_Candidate]:
         ("All weights may need to move.", {"method": "full"}),
     )
     for worth, (why, edit) in enumerate(ideas):
-        yield _Candidate(space.completed({**default, **edit}), why, head_start=5.0 - worth)
+        yield Idea(space.completed({**default, **edit}), share if edit else 1.0, why, head_start=5.0 - worth)
 
 
 def _has_run(tree: TreeView) -> bool:
     return any(n.score and n.plan.configs[0].method != "none" for n in tree.nodes.values())
 
 
-def _fitted(tree: TreeView, space: Space) -> Surrogate | None:
-    seen = list(_observations(tree, space))
-    return fit(space, seen) if len(seen) >= _ENOUGH else None
+def _bare(tree: TreeView, space: Space, request: ProposalRequested, idea: Idea) -> Plan:
+    """The idea as a plan of one run, with nothing said about it yet."""
+    parent = tree.nodes[request.parent].plan
+    recipe, config = space.child(parent, idea.point, tree.task.seed)
+    return Plan(
+        title="…", hypothesis="…", recipe=recipe, configs=(config,), fidelity=idea.fidelity,
+        expected=Expectation(minutes=0, memory_mb=0),
+    )  # fmt: skip
 
 
-def _observations(tree: TreeView, space: Space) -> Iterator[Observation]:
-    """Finished full runs; a diverged or broken one counts as the study's worst score."""
-    worst = min((n.score.value for n in tree.nodes.values() if n.score), default=0.0)
-    for node in tree.nodes.values():
-        point = space.point(node.plan)
-        if point is None or node.is_probe:
-            continue
-        if node.score:
-            yield Observation(point, node.score.value, node.score.stderr)
-        elif node.failure and node.failure.stage in ("data", "train"):
-            yield Observation(point, worst, 0.05)
-
-
-def _rated(tree: TreeView, candidates: list[_Candidate], surrogate: Surrogate | None) -> list[_Rated]:
-    if surrogate is None or not candidates:
-        rated = [_Rated(c, None, c.head_start) for c in candidates]
-    else:
-        points = [*(o.point for o in surrogate.seen), *(c.point for c in candidates)]
-        predictions = surrogate.predict(points)
-        best = max(p.mean for p in predictions[: len(surrogate.seen)])  # the best measured score is luck in part
-        predictions = predictions[len(surrogate.seen) :]
-        rated = [
-            _Rated(c, p, expected_improvement(p, best) + (0.2 * c.head_start * p.stderr if tree.best else 0))
-            for c, p in zip(candidates, predictions, strict=True)
-        ]
-    return sorted(rated, key=lambda r: r.worth, reverse=True)
-
-
-def _plan(tree: TreeView, space: Space, request: ProposalRequested, rated: _Rated) -> Plan:
+def _plan(
+    tree: TreeView, space: Space, request: ProposalRequested, chosen: _Chosen, surrogate: Surrogate | None
+) -> Plan:  # fmt: skip
     parent = tree.nodes[request.parent]
-    recipe, config = space.child(parent.plan, rated.candidate.point, tree.task.seed)
-    changed = space.changes(space.point(parent.plan), rated.candidate.point)
-    cost = estimate(tree, recipe, config, 1.0)
-    above = next((n for n in reversed(tree.path(parent.id)) if n.score), None)
-    predicted = rated.prediction
-    gain = predicted.mean - above.score.value if predicted and above and above.score else None
+    plan = _bare(tree, space, request, chosen.idea)
+    others = tuple(space.child(parent.plan, p, tree.task.seed)[1] for p in chosen.variants)
+    changed = (*space.changes(space.point(parent.plan), chosen.idea.point), *share_changed(parent.plan, plan))
+    cost = estimate(tree, plan.recipe, plan.configs[0], plan.fidelity)
+    above = _comparable(tree, parent, plan.fidelity)
+    predicted = chosen.prediction
+    gain = predicted.mean - above if predicted and above is not None else None
     expected = Expectation(
         score=predicted.mean if predicted else None, stderr=predicted.stderr if predicted else None, gain=gain,
-        minutes=cost.minutes, memory_mb=cost.memory_mb, risk=_risk(space, rated),
+        minutes=cost.minutes, memory_mb=cost.memory_mb, risk=_risk(space, chosen),
     )  # fmt: skip
-    return Plan(
-        title=title(changed), hypothesis=_hypothesis(rated, gain), recipe=recipe,
-        configs=(config,), changes=changed, expected=expected,
+    said = _hypothesis(chosen, gain, _nearest(surrogate, chosen.idea.point))
+    return plan.model_copy(
+        update={
+            "title": title(changed), "hypothesis": said + _said_of_variants(space, chosen),
+            "configs": (*plan.configs, *others), "changes": changed, "expected": expected,
+        }
     )  # fmt: skip
 
 
-def _hypothesis(rated: _Rated, gain: float | None) -> str:
-    said = rated.candidate.why or "The runs so far leave this neighbour of the parent open."
-    if gain is None or rated.prediction is None:
+def _comparable(tree: TreeView, parent: Node, fidelity: float) -> float | None:
+    """The score of the nearest node, from the parent up, that ran on as much data, or of the base model."""
+    for node in reversed(tree.path(parent.id)):
+        if node.score and (node.plan.fidelity == fidelity or node.parent is None):
+            return node.score.value
+    return None
+
+
+def _nearest(surrogate: Surrogate | None, point: Point) -> str:
+    if surrogate is None:
+        return ""
+    near = surrogate.seen[surrogate.nearest(point)]
+    share = "" if near.fidelity == 1 else f" on {near.fidelity:.0%} of the data"
+    return f" Nearest evidence: {near.node}, {near.score:.3f}{share}."
+
+
+def _said_of_variants(space: Space, chosen: _Chosen) -> str:
+    told = ["; ".join(str(c) for c in space.changes(chosen.idea.point, v)) for v in chosen.variants]
+    return "".join(f" Run {number}: {words}." for number, words in enumerate(told, 2))
+
+
+def _hypothesis(chosen: _Chosen, gain: float | None, nearest: str) -> str:
+    said = chosen.idea.why or "The runs so far leave this neighbour of the parent open."
+    if chosen.prediction is None:
         return said
-    word = f"{gain:+.3f} ± {rated.prediction.stderr:.3f}"
-    return f"{said} All finished runs together predict {word} against the parent."
+    p = chosen.prediction
+    against = "" if gain is None else f" ({gain:+.3f} against what stands above it)"
+    return f"{said} All finished runs together expect {p.mean:.3f} ± {p.stderr:.3f} of a full run{against}.{nearest}"
 
 
-def _risk(space: Space, rated: _Rated) -> str:
-    rate = "learning_rate" if rated.candidate.point["method"] == "lora" else "full_learning_rate"
-    field = space.field(rate)
-    if field.unit(rated.candidate.point[rate]) > 0.9:
+def _risk(space: Space, chosen: _Chosen) -> str:
+    point = chosen.idea.point
+    name = "learning_rate" if point["method"] == "lora" else "full_learning_rate"
+    if space.field(name).unit(point[name]) > 0.9:
         return "the learning rate is near the top of its range and may diverge"
-    return "little is known this far from what was tried" if rated.prediction is None else ""
+    return "little is known this far from what was tried" if chosen.prediction is None else ""
 
 
 def _asked(heard: Directions, request: ProposalRequested) -> str:
@@ -223,12 +269,10 @@ def _asked(heard: Directions, request: ProposalRequested) -> str:
     return f"The person asked: {request.directions}.{missed}"
 
 
-def _rationale(tree: TreeView, surrogate: Surrogate | None, candidates: int) -> str:
+def _rationale(tree: TreeView, surrogate: Surrogate | None, ideas: int) -> str:
     if surrogate is None:
         return "Fewer than three trained runs are known: the recommended plan and contrasts to it come first."
-    best = tree.best
-    said = f"best so far {best.id} at {best.score}" if best else "nothing has a score yet"
-    return f"{candidates} edits were rated by a Gaussian process over {len(surrogate.seen)} finished runs; {said}."
+    return f"{ideas} ideas were rated by a Gaussian process over {len(surrogate.seen)} finished runs. {summary(tree)}"
 
 
 def _remarks(heard: Directions) -> tuple[str, ...]:

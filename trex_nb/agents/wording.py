@@ -46,5 +46,13 @@ def _others(before: Plan, after: Plan) -> tuple[Change, ...]:
     old, new = before.configs[0], after.configs[0]
     fields = [] if isinstance(old, Untrained) else [n for n in _OUTSIDE_SPACE if hasattr(old, n) and hasattr(new, n)]
     found = [(n, getattr(old, n), getattr(new, n)) for n in fields]
-    found.append(("fidelity", before.fidelity, after.fidelity))
-    return tuple(Change(field=n, before=str(b), after=str(a)) for n, b, a in found if a != b)
+    changed = tuple(Change(field=n, before=str(b), after=str(a)) for n, b, a in found if a != b)
+    return (*changed, *share_changed(before, after))
+
+
+def share_changed(before: Plan, after: Plan) -> tuple[Change, ...]:
+    """The change in the share of the data that is used, if any; the baseline uses none."""
+    old = 1.0 if isinstance(before.configs[0], Untrained) else before.fidelity
+    if old == after.fidelity:
+        return ()
+    return (Change(field="fidelity", before=f"{old:g}", after=f"{after.fidelity:g}"),)

@@ -10,14 +10,17 @@ from pydantic import Field, TypeAdapter
 
 from trex_nb.core.base import Frozen
 from trex_nb.core.ids import NodeId
+from trex_nb.core.task import PolicyName
 
 
 class Propose(Frozen):
-    """See to it that `n` proposals wait for a decision; new ones go under `under` (the best node when None)."""
+    """See to it that `n` proposals wait for a decision, each of up to `runs` parallel runs; new ones go under `under`
+    (where the policy says when None)."""
 
     do: Literal["propose"] = "propose"
     n: int = Field(3, ge=1, le=50)
     under: NodeId | None = None
+    runs: int = Field(1, ge=1, le=5)
 
 
 class Approve(Frozen):
@@ -73,6 +76,7 @@ class Auto(Frozen):
     rounds: int | None = Field(None, ge=1)
     hours: float | None = Field(None, gt=0)
     jobs: int | None = Field(None, ge=1, le=1024)
+    runs: int = Field(1, ge=1, le=5)
 
 
 class Pause(Frozen):
@@ -103,8 +107,17 @@ class SetBudget(Frozen):
     samples: int | None = Field(None, ge=1)
 
 
+class ChoosePolicy(Frozen):
+    """Search the tree by this policy from now on; None leaves a constant as it is."""
+
+    do: Literal["choose_policy"] = "choose_policy"
+    name: PolicyName
+    c: float | None = Field(None, ge=0, le=10)
+    widen: float | None = Field(None, gt=0, le=100)
+
+
 Command = Annotated[
-    Propose | Approve | Prune | Redirect | Edit | Note | Run | Auto | Pause | Resume | Stop | SetBudget,
+    Propose | Approve | Prune | Redirect | Edit | Note | Run | Auto | Pause | Resume | Stop | SetBudget | ChoosePolicy,
     Field(discriminator="do"),
 ]
 

@@ -14,7 +14,7 @@ from trex_nb.core.base import Frozen
 from trex_nb.core.ids import NodeId, RunId
 from trex_nb.core.plan import Plan
 from trex_nb.core.result import Checkpoint, Cost, Evaluation, Failure, Finding, Insight
-from trex_nb.core.task import Budget, DataFiles, Task
+from trex_nb.core.task import Budget, DataFiles, Policy, Task
 
 Actor = Literal["human", "researcher", "executor", "system"]
 
@@ -59,13 +59,14 @@ class StudyCreated(Frozen):
 
 
 class ProposalRequested(Frozen):
-    """`n` proposals are wanted under `parent`; `directions` are the person's words to follow, `of` the node they
-    were said about."""
+    """`n` proposals are wanted under `parent`, each of up to `runs` parallel runs; `directions` are the person's words
+    to follow, `of` the node they were said about."""
 
     kind: Literal["proposal_requested"] = "proposal_requested"
     request: int
     parent: NodeId
     n: int = Field(ge=1)
+    runs: int = Field(1, ge=1, le=5)
     directions: str | None = None
     of: NodeId | None = None
 
@@ -256,6 +257,13 @@ class BudgetChanged(Frozen):
     budget: Budget
 
 
+class PolicyChosen(Frozen):
+    """The person chose how the tree is searched from now on."""
+
+    kind: Literal["policy_chosen"] = "policy_chosen"
+    policy: Policy
+
+
 class AutoStarted(Frozen):
     """The system may propose and approve by itself until the study has `rounds` rounds, or `until` (seconds since
     the epoch)."""
@@ -264,6 +272,7 @@ class AutoStarted(Frozen):
     rounds: int = Field(ge=1)
     jobs: int = Field(ge=1)
     until: float | None = None
+    runs: int = Field(1, ge=1, le=5)
 
 
 class AutoStopped(Frozen):
@@ -298,6 +307,7 @@ Event = Annotated[
     | StudyPaused
     | StudyResumed
     | BudgetChanged
+    | PolicyChosen
     | AutoStarted
     | AutoStopped,
     Field(discriminator="kind"),

@@ -163,10 +163,12 @@ def _run_value(run: Run) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Auto:
-    """The wheel is with the system: until `rounds` rounds in all, or `until` (epoch seconds)."""
+    """The wheel is with the system: until `rounds` rounds in all, or `until` (epoch seconds); each round of up to
+    `runs` parallel runs."""
 
     rounds: int
     until: float | None
+    runs: int = 1
 
 
 Nodes = Mapping[NodeId, Node]

@@ -17,7 +17,7 @@ from trex_nb.core.job import JobId, JobSpec, JobUpdate
 from trex_nb.core.node import Node, Nodes
 from trex_nb.core.plan import Proposal
 from trex_nb.core.result import Checkpoint, Evaluation, Failure, Finding, Insight
-from trex_nb.core.task import Budget, Split, Task
+from trex_nb.core.task import Budget, Policy, Split, Task
 
 
 class TreeView(Protocol):
@@ -32,6 +32,13 @@ class TreeView(Protocol):
     @property
     def budget(self) -> Budget: ...
     @property
+    def policy(self) -> Policy: ...
+    @property
+    def rounds_left(self) -> float:
+        """Rounds that may still be let run."""
+        ...
+
+    @property
     def nodes(self) -> Nodes: ...
     @property
     def insights(self) -> tuple[Insight, ...]: ...
@@ -45,7 +52,8 @@ class TreeView(Protocol):
         ...
 
     def scored_ancestor(self, node: NodeId) -> Node | None:
-        """The nearest node above `node` that has a score to compare with."""
+        """The nearest node above `node` whose score can be compared with its: of the same share of the data, or the
+        base model's."""
         ...
 
     def is_pruned(self, node: NodeId) -> bool:

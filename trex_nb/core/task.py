@@ -8,26 +8,44 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from trex_nb.core.base import Frozen
 from trex_nb.core.ids import is_study_name
 
 MetricName = Literal["accuracy", "exact_match", "macro_f1", "rouge1", "rougeL"]
 Split = Literal["train", "search", "test"]
+PolicyName = Literal["uct", "auto", "gbfs", "sequential"]
 Row = Mapping[str, str]
 
 
 class Budget(Frozen):
-    """What a study may spend. `rounds`: nodes run beside the root; `minutes`: compute of all jobs added up (one
-    job for one minute is one minute); `samples`: training rows per run (TREX caps a round at 50,000).
+    """What a study may spend. `rounds`: nodes run beside the root, a probe on a quarter of the data as a quarter;
+    `minutes`: compute of all jobs added up (one job for one minute is one minute); `samples`: training rows per run
+    (TREX caps a round at 50,000).
     """
 
     rounds: int = Field(8, ge=1, le=100_000)
     minutes: float = Field(60.0, gt=0)
     samples: int = Field(50_000, ge=1)
+
+
+class Policy(Frozen):
+    """How the tree is searched. `c` weighs exploration against value in the tree rule and `widen` says how many
+    children a node may have, `widen * sqrt(visits)`; both are ours, the paper names neither. In YAML the name alone
+    will do: `policy: auto`.
+    """
+
+    name: PolicyName = "uct"
+    c: float = Field(0.25, ge=0, le=10)
+    widen: float = Field(1.5, gt=0, le=100)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_its_name(cls, value: Any) -> Any:
+        return {"name": value} if isinstance(value, str) else value
 
 
 class Task(Frozen):
@@ -48,6 +66,7 @@ class Task(Frozen):
     max_new_tokens: int | None = Field(None, ge=1, le=4096)
     licence: str | None = None
     budget: Budget = Budget()
+    policy: Policy = Policy()
     seed: int = Field(0, ge=0)
 
     @field_validator("name")

@@ -58,6 +58,7 @@ def _option(*names: str, kind: Callable[[str], object] = str, about: str) -> Cal
 
 
 _JOBS = _option("--jobs", kind=int, about="jobs at a time")
+_RUNS = _option("--runs", kind=int, about="parallel runs of each plan, 1 to 5 (1)")
 
 PARSERS: dict[str, _Parser] = {
     p.prog.split()[1]: p
@@ -68,7 +69,7 @@ PARSERS: dict[str, _Parser] = {
              _option("--replay", about="the recipe.yaml of an export, to run it again")),
         _sub("plan", "Have proposals planned, so that N wait for your decision.",
              _option("-n", kind=int, about="how many proposals should wait (3)"),
-             _option("--under", about="the parent (the best node)")),
+             _option("--under", about="the parent (the best node)"), _RUNS),
         _sub("approve", "Let nodes run.", _nodes),
         _sub("prune", "Take nodes and all below them out of the search; quoted words are the reason.", _nodes,
              _option("--why", about="the reason")),
@@ -79,7 +80,12 @@ PARSERS: dict[str, _Parser] = {
         _sub("run", "Run what is approved. Returns at once.", _JOBS),
         _sub("auto", "Hand over the wheel: propose, approve (what waits too) and run. Returns at once.",
              _option("--rounds", kind=int, about="until the study has so many rounds in all"),
-             _option("--hours", kind=float, about="for so long, from now"), _JOBS),
+             _option("--hours", kind=float, about="for so long, from now"), _JOBS, _RUNS),
+        _sub("policy", "How the tree is searched: uct, auto (probe and confirm), gbfs or sequential; without a name, "
+             "which it is.",
+             lambda p: p.add_argument("name", nargs="?", help="uct, auto, gbfs or sequential"),
+             _option("--c", kind=float, about="how much UCT explores (0.25; ours)"),
+             _option("--widen", kind=float, about="how many children UCT allows: widen * sqrt(visits) (1.5; ours)")),
         _sub("pause", "Start nothing new; running jobs go on."),
         _sub("resume", "Go on as before the pause."),
         _sub("stop", "End the jobs of nodes; without nodes all jobs, and pause.",

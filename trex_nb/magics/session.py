@@ -111,7 +111,7 @@ class Session:
         return self._open
 
     def _plan(self, a: argparse.Namespace) -> Reply:
-        return self._open.plan(3 if a.n is None else a.n, under=a.under)
+        return self._open.plan(3 if a.n is None else a.n, under=a.under, runs=1 if a.runs is None else a.runs)
 
     def _approve(self, a: argparse.Namespace) -> Reply:
         return self._open.approve(*a.nodes)
@@ -132,7 +132,10 @@ class Session:
         return self._open.run(a.jobs)
 
     def _auto(self, a: argparse.Namespace) -> Reply:
-        return self._open.auto(a.rounds, a.hours, a.jobs)
+        return self._open.auto(a.rounds, a.hours, a.jobs, runs=1 if a.runs is None else a.runs)
+
+    def _policy(self, a: argparse.Namespace) -> Reply:
+        return self._open.policy(a.name, a.c, a.widen)
 
     def _pause(self, _: argparse.Namespace) -> Reply:
         return self._open.pause()

@@ -244,7 +244,7 @@ def budget_words(tree: Tree) -> str:
         n.parent is not None and n.status in (Status.APPROVED, Status.RUNNING) for n in tree.nodes.values()
     )
     going_on = f" ({unfinished} not finished)" if unfinished else ""
-    return f"{tree.rounds} of {budget.rounds} rounds{going_on}, {spent}"
+    return f"{tree.rounds:g} of {budget.rounds} rounds{going_on}, {spent}"
 
 
 def counts_words(tree: Tree) -> str:

@@ -129,10 +129,13 @@ class Space:
 
     def point(self, plan: Plan) -> Point | None:
         """A plan's first config as a point; None for the untrained baseline."""
-        config = plan.configs[0]
+        return self.point_of(plan.recipe, plan.configs[0])
+
+    def point_of(self, recipe: DataRecipe, config: TrainingConfig) -> Point | None:
+        """One run as a point; None for the untrained baseline."""
         if isinstance(config, Untrained):
             return None
-        return self.completed({**_config_fields(config), **self._recipe_fields(plan.recipe)})
+        return self.completed({**_config_fields(config), **self._recipe_fields(recipe)})
 
     def _recipe_fields(self, recipe: DataRecipe) -> dict[str, Value]:
         found: dict[str, Value] = {}
@@ -204,6 +207,11 @@ def _show(value: Value | None) -> str:
     if value is None:
         return "–"
     return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def is_of_data(name: str) -> bool:
+    """Whether a knob chooses rows, and not how they are trained on."""
+    return name in ("share", "dedup", "balance") or name.startswith("weight[")
 
 
 def space_for(data: DataFacts, base: BaseFacts) -> Space:

@@ -16,7 +16,7 @@ from trex_nb.core.ids import ROOT, NodeId, RunId, node_of, run_id
 from trex_nb.core.node import Auto, CurvePoint, Decision, Node, Nodes, Run, Status
 from trex_nb.core.plan import Plan
 from trex_nb.core.result import Cost, Insight
-from trex_nb.core.task import Budget, Task
+from trex_nb.core.task import Budget, Policy, Task
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -40,6 +40,7 @@ class Tree:
     auto_stopped: str = ""
     refusals: int = 0
     changed_budget: Budget | None = None
+    changed_policy: Policy | None = None
 
     def __repr__(self) -> str:
         name = self.name if self.created else "empty"
@@ -74,6 +75,11 @@ class Tree:
         return self.changed_budget or self.task.budget
 
     @property
+    def policy(self) -> Policy:
+        """How the tree is searched: the task's policy, or what the person chose since."""
+        return self.changed_policy or self.task.policy
+
+    @property
     def data(self) -> ev.DataFacts:
         """What is known of the prepared data."""
         return self._created.data
@@ -101,9 +107,16 @@ class Tree:
         return max(full, key=_score_value, default=None)
 
     @property
-    def rounds(self) -> int:
-        """Rounds used up: nodes beside the root that were let run, less those whose jobs the person stopped."""
-        return sum(_uses_a_round(n) for n in self.nodes.values())
+    def rounds(self) -> float:
+        """Rounds used up: nodes beside the root that were let run, less those whose jobs the person stopped; a probe
+        counts as the share of the data it uses."""
+        return round(sum(n.plan.fidelity for n in self.nodes.values() if _uses_a_round(n)), 6)
+
+    @property
+    def rounds_left(self) -> float:
+        """Rounds that may still be let run: of the budget, or until auto ends where that is sooner."""
+        last = min(self.auto.rounds, self.budget.rounds) if self.auto else self.budget.rounds
+        return max(0.0, last - self.rounds)
 
     @property
     def seconds(self) -> float:
@@ -124,8 +137,11 @@ class Tree:
         return any(n.status is Status.PRUNED for n in self.path(node))
 
     def scored_ancestor(self, node: NodeId) -> Node | None:
-        """The nearest node above `node` that has a score to compare with."""
-        return next((n for n in reversed(self.path(node)[:-1]) if n.score), None)
+        """The nearest node above `node` whose score can be compared with its: of the same share of the data, or the
+        base model's."""
+        here = self.nodes[node].plan.fidelity
+        above = (n for n in reversed(self.path(node)[:-1]) if n.score)
+        return next((n for n in above if n.plan.fidelity == here or n.parent is None), None)
 
     def subtree(self, node: NodeId) -> tuple[Node, ...]:
         """`node` and all below it, parents first."""
@@ -319,8 +335,14 @@ def _on_budget_changed(tree: Tree, e: ev.BudgetChanged, _: ev.Stamped) -> Tree:
     return replace(tree, changed_budget=e.budget)
 
 
+def _on_policy_chosen(tree: Tree, e: ev.PolicyChosen, _: ev.Stamped) -> Tree:
+    return replace(tree, changed_policy=e.policy)
+
+
 def _on_auto_started(tree: Tree, e: ev.AutoStarted, _: ev.Stamped) -> Tree:
-    return replace(tree, auto=Auto(e.rounds, e.until), jobs=e.jobs, is_paused=False, auto_stopped="", refusals=0)
+    return replace(
+        tree, auto=Auto(e.rounds, e.until, e.runs), jobs=e.jobs, is_paused=False, auto_stopped="", refusals=0
+    )
 
 
 def _on_auto_stopped(tree: Tree, e: ev.AutoStopped, _: ev.Stamped) -> Tree:
@@ -352,6 +374,7 @@ _HANDLERS: dict[str, Callable[[Tree, Any, ev.Stamped], Tree]] = {
     "study_paused": _on_study_paused,
     "study_resumed": _on_study_resumed,
     "budget_changed": _on_budget_changed,
+    "policy_chosen": _on_policy_chosen,
     "auto_started": _on_auto_started,
     "auto_stopped": _on_auto_stopped,
 }

@@ -1,10 +1,11 @@
 """UCT over rounds, asynchronous: the default policy (TREX section 3.3 names MCTS with UCT; constants are ours).
 
-A node's reward is its search score, min-max normalised over the study's scored nodes to [0, 1]; a failed node is
-worth 0. `value` is the *highest* reward in the node's subtree (ours: with a mean, one bad child hides a good branch);
-visits count the finished and the pending nodes of the subtree. Pending nodes (proposed, approved, running) add a
-visit and no reward, so parallel requests spread over branches. From the root, the walk stops at a node that may still
-widen, which is one with fewer than `1.5 * sqrt(visits)` children, and else goes to the child with the highest
+A node's reward is its search score, min-max normalised to [0, 1] over the study's nodes that used the same share of the
+data (a probe is not compared with a full run); a failed node is worth 0. `value` is the *highest* reward in the
+node's subtree (ours: with a mean, one bad child hides a good branch); visits count the finished and the pending nodes
+of the subtree. Pending nodes (proposed, approved, running) add a visit and no reward, so parallel requests spread
+over branches. From the root, the walk stops at a node that may still widen, which is one with fewer than `widen *
+sqrt(visits)` children, and else goes to the child with the highest
 
     value + c * sqrt(log(visits of the parent) / visits of the child)
 
@@ -22,16 +23,20 @@ from trex_nb.core.ids import ROOT, NodeId
 from trex_nb.core.node import Node, Nodes, Status
 from trex_nb.core.protocols import TreeView
 
-WIDEN = 1.5
-
 
 def rewards(tree: TreeView) -> dict[NodeId, float]:
     """The number the search uses, by finished node: in [0, 1], rising with the search score; a failure is 0."""
-    scored = {n.id: n.score.value for n in tree.nodes.values() if n.score}
-    low, high = min(scored.values(), default=0.0), max(scored.values(), default=0.0)
-    spread = high - low
-    found = {node: (value - low) / spread if spread else 0.5 for node, value in scored.items()}
+    scored = [n for n in tree.nodes.values() if n.score]
+    found: dict[NodeId, float] = {}
+    for share in {n.plan.fidelity for n in scored}:
+        found |= normalised({n.id: n.score.value for n in scored if n.score and n.plan.fidelity == share})
     return found | {n.id: 0.0 for n in tree.nodes.values() if n.status is Status.FAILED}
+
+
+def normalised(values: Mapping[NodeId, float]) -> dict[NodeId, float]:
+    """Values moved and scaled to [0, 1]; all .5 where they are equal."""
+    low, high = min(values.values(), default=0.0), max(values.values(), default=0.0)
+    return {node: (value - low) / (high - low) if high > low else 0.5 for node, value in values.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,10 +47,10 @@ class Statistics:
     value: float
 
 
-def backpropagate(tree: TreeView) -> dict[NodeId, Statistics]:
-    """Statistics of every node that is not pruned: visits add up over children, value is the subtree's best."""
+def backpropagate(tree: TreeView, own: Mapping[NodeId, float]) -> dict[NodeId, Statistics]:
+    """Statistics of every node that is not pruned: visits add up over children, value is the subtree's best of `own`,
+    the nodes' rewards."""
     found: dict[NodeId, Statistics] = {}
-    own = rewards(tree)
     for node in sorted(tree.nodes.values(), key=_by_depth, reverse=True):
         if tree.is_pruned(node.id):
             continue
@@ -62,13 +67,19 @@ def _by_depth(node: Node) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Uct:
-    """The policy. `c` weighs exploration against value (ours; 0.25 as in published tree searches over ML code)."""
+    """The policy. `c` weighs exploration against value (ours; 0.25 as in published tree searches over ML code), `widen`
+    bounds the number of children (ours)."""
 
     c: float = 0.25
+    widen: float = 1.5
 
     def select(self, tree: TreeView, k: int) -> Sequence[NodeId]:
         """See `core.protocols.SearchPolicy.select`: up to `k` parents, each choice pending for the next."""
-        statistics = backpropagate(tree)
+        return self.select_by(tree, k, rewards(tree))
+
+    def select_by(self, tree: TreeView, k: int, own: Mapping[NodeId, float]) -> Sequence[NodeId]:
+        """The same with the nodes' rewards given, each in [0, 1]."""
+        statistics = backpropagate(tree, own)
         pending: dict[NodeId, int] = {}
         chosen: list[NodeId] = []
         for _ in range(k):
@@ -89,7 +100,7 @@ class Uct:
             visits = statistics[at].visits + pending.get(at, 0)
             open_ = [c for c in node.children if c in statistics and _leads_to_a_parent(tree.nodes, c)]
             width = len([c for c in node.children if c in statistics]) + _new_children(pending, node, open_)
-            if _can_be_parent(node) and (not open_ or width < WIDEN * math.sqrt(visits)):
+            if _can_be_parent(node) and (not open_ or width < self.widen * math.sqrt(visits)):
                 return at
             if not open_:
                 return None

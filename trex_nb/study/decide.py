@@ -6,12 +6,12 @@ those already under way. That is what makes a restart simple: replay, decide, go
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from trex_nb.core.events import ProposalRequested
 from trex_nb.core.ids import ROOT, NodeId, RunId, run_index
-from trex_nb.core.node import Auto, Node, Run, Status
+from trex_nb.core.node import Node, Run, Status
 from trex_nb.core.plan import run_key
 from trex_nb.core.protocols import SearchPolicy
 from trex_nb.search.tree import Tree
@@ -26,9 +26,10 @@ class Propose:
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """Auto: open a request for one proposal under `parent`."""
+    """Auto: open a request for one proposal under `parent`, of up to `runs` parallel runs."""
 
     parent: NodeId
+    runs: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,22 +131,24 @@ def _auto(tree: Tree, policy: SearchPolicy, now: float) -> Iterator[Instruction]
         yield EndAuto(why)
         return
     waiting = [n for n in tree.nodes.values() if n.status is Status.PROPOSED and not tree.is_pruned(n.id)]
-    left = _last_round(tree.auto, tree) - tree.rounds
-    yield from (AutoApprove(n.id) for n in waiting[:left])
+    yield from (AutoApprove(n.id) for n in _affordable(waiting, tree.rounds_left))
     busy = sum(_is_busy(n) for n in tree.nodes.values())
     asked = sum(r.n for r in tree.requests.values())
-    room = min(tree.jobs or 1, left + busy) - busy - asked - len(waiting)
-    if room > 0:
-        yield from (Ask(parent) for parent in policy.select(tree, 1))
+    is_free = (tree.jobs or 1) > busy + asked + len(waiting)
+    if is_free and tree.rounds_left >= 1 + asked + sum(n.plan.fidelity for n in waiting):
+        yield from (Ask(parent, tree.auto.runs) for parent in policy.select(tree, 1))
+
+
+def _affordable(waiting: Iterable[Node], rounds: float) -> Iterator[Node]:
+    for node in waiting:
+        if node.plan.fidelity <= rounds:
+            rounds -= node.plan.fidelity
+            yield node
 
 
 def _is_busy(node: Node) -> bool:
     """Whether a node runs, will run, or is still to be learnt from."""
     return node.status in (Status.APPROVED, Status.RUNNING) or (node.status.is_finished and not node.is_diagnosed)
-
-
-def _last_round(auto: Auto, tree: Tree) -> int:
-    return min(auto.rounds, tree.budget.rounds)
 
 
 def _auto_is_over(tree: Tree, now: float) -> str:
@@ -161,7 +164,7 @@ def _auto_is_over(tree: Tree, now: float) -> str:
         return ""
     if tree.nodes[ROOT].status is Status.FAILED:
         return "the baseline failed"
-    return f"round {tree.rounds} is done" if tree.rounds >= _last_round(tree.auto, tree) else _stuck(tree)
+    return f"round {tree.rounds:g} is done" if tree.rounds_left < 1 else _stuck(tree)
 
 
 def _stuck(tree: Tree) -> str:

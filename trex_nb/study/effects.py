@@ -88,7 +88,7 @@ class Effects:
 
         def request(tree: Tree) -> Sequence[ev.Event]:
             number = 1 + max([0, *tree.requests, *tree.answers])
-            return [ev.ProposalRequested(request=number, parent=i.parent, n=1)]
+            return [ev.ProposalRequested(request=number, parent=i.parent, n=1, runs=i.runs)]
 
         self._writer.append(request, "system")
 

@@ -16,7 +16,9 @@ from trex_nb.core import commands as cmd
 from trex_nb.core import events as ev
 from trex_nb.core.ids import ROOT, NodeId
 from trex_nb.core.node import Auto, Node, Status
+from trex_nb.core.task import Policy
 from trex_nb.errors import CommandError
+from trex_nb.search.policies import ABOUT
 from trex_nb.search.space import space_for
 from trex_nb.search.tree import Tree
 from trex_nb.study.decide import is_minutes_spent
@@ -61,9 +63,9 @@ class Situation:
         return [n for n in self.tree.nodes.values() if n.status is Status.PROPOSED and not self.tree.is_pruned(n.id)]
 
     @property
-    def rounds_left(self) -> int:
-        """Rounds that may still be approved."""
-        return max(0, self.tree.budget.rounds - self.tree.rounds)
+    def rounds_left(self) -> float:
+        """Rounds that may still be approved by the person, whatever auto may."""
+        return max(0.0, self.tree.budget.rounds - self.tree.rounds)
 
 
 def handle(command: cmd.Command, situation: Situation) -> Handled:
@@ -75,7 +77,7 @@ def over_budget(tree: Tree) -> CommandError:
     """The refusal when rounds or minutes are spent."""
     budget = tree.budget
     return CommandError(
-        f"The budget is spent: {tree.rounds} of {budget.rounds} rounds, {tree.seconds / 60:.1f} of "
+        f"The budget is spent: {tree.rounds:g} of {budget.rounds} rounds, {tree.seconds / 60:.1f} of "
         f"{budget.minutes:g} compute minutes.",
         f"%trex budget --rounds {budget.rounds + 4} (or --minutes), then repeat",
     )
@@ -87,7 +89,7 @@ def _propose(c: cmd.Propose, s: Situation) -> Handled:
     if missing <= 0:
         waiting = _count(len(s.waiting) + asked, "proposal")
         return Handled((), f"{waiting} already waiting for your decision: {_names([n.id for n in s.waiting])}.")
-    room = s.rounds_left - len(s.waiting) - asked
+    room = int(s.rounds_left - sum(n.plan.fidelity for n in s.waiting)) - asked
     if room <= 0:
         raise over_budget(s.tree)
     parent = c.under or (s.tree.best.id if s.tree.best else ROOT)
@@ -95,7 +97,7 @@ def _propose(c: cmd.Propose, s: Situation) -> Handled:
     if s.tree.is_pruned(parent) or node.status is Status.FAILED:
         raise CommandError(f"{parent} is {node.status}: nothing grows under it.", "%trex plan --under another node")
     n = min(missing, room)
-    event = ev.ProposalRequested(request=s.next_request, parent=parent, n=n)
+    event = ev.ProposalRequested(request=s.next_request, parent=parent, n=n, runs=c.runs)
     return Handled((event,), f"Asked for {_count(n, 'proposal')} under {parent}.")
 
 
@@ -113,7 +115,7 @@ def _approve(c: cmd.Approve, s: Situation) -> Handled:
             raise CommandError(f"A node above {name} was pruned.", "approve a node that is still in the search")
         if node.status is Status.PROPOSED:
             new.append(name)
-    if len(new) > s.rounds_left:
+    if sum(s.tree.nodes[n].plan.fidelity for n in new) > s.rounds_left:
         raise over_budget(s.tree)
     if not new:
         return Handled((), f"{_names(c.nodes)} already approved.")
@@ -143,7 +145,7 @@ def _redirect(c: cmd.Redirect, s: Situation) -> Handled:
         return Handled((), f"{c.node} was already redirected with these words.")
     if s.tree.is_pruned(c.node):
         raise CommandError(f"{c.node} was already pruned.", "redirect a node that is still in the search")
-    if s.rounds_left <= 0:
+    if s.rounds_left < 1:
         raise over_budget(s.tree)
     request = s.next_request
     events = (
@@ -198,18 +200,18 @@ def _run(c: cmd.Run, s: Situation) -> Handled:
 
 def _auto(c: cmd.Auto, s: Situation) -> Handled:
     rounds = min(c.rounds or s.tree.budget.rounds, s.tree.budget.rounds)
-    if s.tree.rounds >= rounds:
-        if s.tree.rounds >= s.tree.budget.rounds:
+    if rounds - s.tree.rounds < 1:
+        if s.rounds_left < 1:
             raise over_budget(s.tree)
         return Handled((), f"The study already has {_count(s.tree.rounds, 'round')}.")
     if is_minutes_spent(s.tree):
         raise over_budget(s.tree)
     until = s.now + c.hours * 3600 if c.hours and math.isfinite(c.hours) else None  # counts anew each time
-    event = ev.AutoStarted(rounds=rounds, jobs=c.jobs or s.tree.jobs or s.jobs, until=until)
+    event = ev.AutoStarted(rounds=rounds, jobs=c.jobs or s.tree.jobs or s.jobs, until=until, runs=c.runs)
     capped = " (the budget's last)" if c.rounds and c.rounds > rounds else ""
     waits = f" {_names([n.id for n in s.waiting])} will be approved too." if s.waiting else ""
     text = f"The wheel is with trex_nb until round {rounds}{capped}.{waits} %trex pause takes it back."
-    is_so = s.tree.auto == Auto(rounds, until) and s.tree.jobs == event.jobs and not s.tree.is_paused
+    is_so = s.tree.auto == Auto(rounds, until, c.runs) and s.tree.jobs == event.jobs and not s.tree.is_paused
     return Handled(() if is_so else (event,), text)
 
 
@@ -246,8 +248,16 @@ def _set_budget(c: cmd.SetBudget, s: Situation) -> Handled:
     return Handled((ev.BudgetChanged(budget=budget),) if budget != s.tree.budget else (), text)
 
 
-def _count(n: int, word: str) -> str:
-    return f"{n} {word}" if n == 1 else f"{n} {word}s"
+def _choose_policy(c: cmd.ChoosePolicy, s: Situation) -> Handled:
+    now = s.tree.policy
+    constants = {"c": now.c if c.c is None else c.c, "widen": now.widen if c.widen is None else c.widen}
+    policy = Policy(name=c.name, **constants)
+    text = f"Policy {policy.name} (c={policy.c:g}, widen={policy.widen:g}): {ABOUT[policy.name]}."
+    return Handled((ev.PolicyChosen(policy=policy),) if policy != now else (), text)
+
+
+def _count(n: float, word: str) -> str:
+    return f"{n:g} {word}" if n == 1 else f"{n:g} {word}s"
 
 
 def _names(nodes: Sequence[str]) -> str:
@@ -267,4 +277,5 @@ _HANDLERS: dict[str, Callable[[Any, Situation], Handled]] = {
     "resume": _resume,
     "stop": _stop,
     "set_budget": _set_budget,
+    "choose_policy": _choose_policy,
 }

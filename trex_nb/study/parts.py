@@ -10,7 +10,7 @@ from trex_nb.core.events import StudyCreated
 from trex_nb.core.protocols import Evaluator, Executor, Launcher, Researcher, SearchPolicy, Store
 from trex_nb.evaluate.client import ProcessEvaluator
 from trex_nb.launch.kernel import KernelLauncher
-from trex_nb.search.uct import Uct
+from trex_nb.search.policies import AsChosen
 from trex_nb.settings import Settings
 from trex_nb.store.artifacts import StudyFolder
 from trex_nb.store.sqlite import SqliteStore
@@ -31,7 +31,8 @@ class Parts:
 
 
 def default_parts(folder: StudyFolder, created: StudyCreated, settings: Settings) -> Parts:
-    """SQLite, the offline Researcher, the template Executor, background kernels, the evaluator process, UCT."""
+    """SQLite, the offline Researcher, the template Executor, background kernels, the evaluator process, and the
+    policy that the person chose."""
     task, data = created.task, created.data
     evaluator = ProcessEvaluator(
         folder.path, base_path(task.base_model), train_file=folder.train_file,
@@ -43,6 +44,6 @@ def default_parts(folder: StudyFolder, created: StudyCreated, settings: Settings
         executor=TemplateExecutor(),
         launcher=KernelLauncher(),
         evaluator=evaluator,
-        policy=Uct(),
+        policy=AsChosen(),
         settings=settings,
     )

@@ -145,9 +145,9 @@ class Study:
 
     # What a person does; each is one command
 
-    def plan(self, n: int = 3, under: str | None = None) -> Reply:
-        """See to it that `n` proposals wait for a decision."""
-        return self._answered(_made(cmd.Propose, n=n, under=NodeId(under) if under else None))
+    def plan(self, n: int = 3, under: str | None = None, runs: int = 1) -> Reply:
+        """See to it that `n` proposals wait for a decision, each of up to `runs` parallel runs."""
+        return self._answered(_made(cmd.Propose, n=n, under=NodeId(under) if under else None, runs=runs))
 
     def approve(self, *nodes: str) -> Reply:
         """Let nodes run."""
@@ -173,9 +173,17 @@ class Study:
         """Run what is approved, `jobs` at a time. Returns at once."""
         return self.do(_made(cmd.Run, jobs=jobs))
 
-    def auto(self, rounds: int | None = None, hours: float | None = None, jobs: int | None = None) -> Reply:
-        """Hand over the wheel until the study has `rounds` rounds in all, or for `hours`. Returns at once."""
-        return self.do(_made(cmd.Auto, rounds=rounds, hours=hours, jobs=jobs))
+    def auto(
+        self, rounds: int | None = None, hours: float | None = None, jobs: int | None = None, runs: int = 1
+    ) -> Reply:
+        """Hand over the wheel until the study has `rounds` rounds in all, each of up to `runs` parallel runs, or for
+        `hours`. Returns at once."""
+        return self.do(_made(cmd.Auto, rounds=rounds, hours=hours, jobs=jobs, runs=runs))
+
+    def policy(self, name: str | None = None, c: float | None = None, widen: float | None = None) -> Reply:
+        """Search the tree by another policy from now on: `uct`, `auto`, `gbfs` or `sequential`; without a name, say
+        which it is."""
+        return self.do(_made(cmd.ChoosePolicy, name=name or self.tree.policy.name, c=c, widen=widen))
 
     def pause(self) -> Reply:
         """Start nothing new; running jobs go on."""
