@@ -9,6 +9,7 @@ from trex_nb.core.ids import ROOT
 from trex_nb.core.node import Node
 from trex_nb.report import sections, words
 from trex_nb.report.blocks import Block, Bullets, Heading, Paragraph, Table
+from trex_nb.report.insights import insights_section
 from trex_nb.search.tree import Tree
 
 Part = tuple[str, tuple[Block, ...]]
@@ -57,10 +58,9 @@ def _chosen(tree: Tree, best: Node) -> str:
 
 
 def _lessons(tree: Tree) -> tuple[Block, ...]:
-    if not tree.insights:
+    if not tree.insights and not tree.superseded:
         return ()
-    items = tuple(f"{words.cut(i.text, 1000)} (from {', '.join(i.evidence)})" for i in tree.insights[-100:])
-    return Heading("Lessons", 2), Bullets(items)
+    return Heading("Lessons", 2), *insights_section(tree)
 
 
 def _data(tree: Tree) -> tuple[Block, ...]:

@@ -16,6 +16,7 @@ from trex_nb.core.plan import Plan
 from trex_nb.core.result import Evaluation, Failure
 from trex_nb.report import words
 from trex_nb.report.blocks import Block, Bullets, Heading, Paragraph, Picture, Table, Verbatim
+from trex_nb.report.insights import insight_words
 from trex_nb.report.svg import tree_alt, tree_svg
 from trex_nb.search.tree import Tree
 
@@ -60,6 +61,7 @@ def status_section(tree: Tree) -> tuple[Block, ...]:
         ("nodes", words.counts_words(tree)),
         ("best", _best_words(tree)),
         ("budget", words.budget_words(tree)),
+        ("insights", insight_words(tree)),
         ("remarks", _remarks(tree)),
         ("auto", tree.auto_stopped and f"stopped: {words.one_line(tree.auto_stopped, 300)}"),
     )

@@ -24,6 +24,7 @@ from trex_nb.settings import Settings
 from trex_nb.store.artifacts import StudyFolder, remove_tree, studies_in, write_rows
 from trex_nb.store.sqlite import SqliteStore
 from trex_nb.study.base_model import base_facts, small_hash
+from trex_nb.study.carry import insights_of
 from trex_nb.study.export import Replay, read_replay
 from trex_nb.study.intake import Prepared, prepare
 from trex_nb.study.parts import Parts, default_parts
@@ -39,13 +40,15 @@ def start(
     *,
     name: str | None = None,
     replay: str | Path | None = None,
+    insights_from: str | Path | None = None,
     settings: Settings | None = None,
     make_parts: PartsMaker = default_parts,
 ) -> Study:
     """Make the study of a task, or open it when it is there.
 
     `what` is the name of an embedded task, of a study that was started before, a YAML file or YAML text; `replay` is
-    the recipe.yaml of an export instead. `name` keeps several studies of one task apart. Raises `TaskError`.
+    the recipe.yaml of an export instead. `name` keeps several studies of one task apart; `insights_from` is another
+    study, by name or folder, whose insights are carried over. Raises `TaskError`.
     """
     settings = settings or Settings.from_environment()
     found, replayed = _found(what, replay, settings)
@@ -53,6 +56,7 @@ def start(
     if not is_study_name(wanted):
         raise TaskError(f"{wanted!r} cannot name a study.", "lower-case letters, digits, '.', '-' and '_'")
     folder = StudyFolder.of(settings.root, StudyId(wanted))
+    carried = insights_of(insights_from, settings.root) if insights_from is not None else ()
     if found is None and not folder.exists():
         find_task(str(what))  # raises, naming what there is
     if found is not None:
@@ -62,6 +66,8 @@ def start(
     study = open_study(folder, settings, make_parts)
     if found is not None:
         _check_same(study, found, prepared.facts.hash)
+    if carried:
+        study.carry_over(carried)
     return study
 
 

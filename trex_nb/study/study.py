@@ -14,7 +14,7 @@ import inspect
 import logging
 import threading
 import time as clock
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from concurrent.futures import CancelledError, Future
 from contextlib import suppress
 from dataclasses import dataclass
@@ -28,11 +28,13 @@ from trex_nb.core.base import Frozen
 from trex_nb.core.events import Actor, ProposalFailed, ProposalMade
 from trex_nb.core.ids import NodeId, StudyId
 from trex_nb.core.node import Node
+from trex_nb.core.result import Insight
 from trex_nb.errors import CommandError, StoreError
 from trex_nb.report import html, text
 from trex_nb.report.words import expected_words
 from trex_nb.search.tree import Tree
 from trex_nb.store.artifacts import StudyFolder
+from trex_nb.study.carry import carried_over
 from trex_nb.study.decide import Instruction, decide, is_idle
 from trex_nb.study.effects import Effects
 from trex_nb.study.export import export
@@ -122,6 +124,10 @@ class Study:
         a, b = self._known(first), self._known(second)
         return Page(text.compare_text(self.tree, a, b), html.compare_html(self.tree, a, b))
 
+    def insights(self) -> Page:
+        """What the study has learnt, what it rests on, and what no longer holds."""
+        return Page(text.insights_text(self.tree), html.insights_html(self.tree))
+
     def why(self, node: str) -> str:
         """The very text the Researcher saw before it proposed `node`."""
         request = self.tree.nodes[self._known(node)].request
@@ -202,6 +208,10 @@ class Study:
         return export(self.tree, self.folder, self._known(node), Path(folder))
 
     # How it works
+
+    def carry_over(self, insights: Sequence[Insight]) -> None:
+        """Put insights of another study on record (see `trex_nb.study.carry`)."""
+        self._on_loop(self._carry_over(insights))
 
     def do(self, command: cmd.Command, actor: Actor = "human") -> Reply:
         """Carry out any command; raises `CommandError` when it is refused."""
@@ -310,6 +320,11 @@ class Study:
                 if not self.tree.requests or clock.monotonic() > deadline:
                     raise
                 await asyncio.sleep(_PUBLISH_SECONDS / 5)
+
+    async def _carry_over(self, insights: Sequence[Insight]) -> None:
+        self._writer.refresh()
+        self._writer.append(lambda tree: carried_over(tree, insights), "system")
+        self._wake.set()
 
     def _handle(self, command: cmd.Command, actor: Actor) -> Reply:
         said = ""
