@@ -55,7 +55,7 @@ class RandomResearcher:
         for _ in range(request.n):
             recipe, config = space.build(space.draw(rng), rng.randrange(10_000))
             said = estimate(tree, recipe, config, 1.0)
-            expected = Expectation(minutes=said.minutes, memory_mb=said.memory_mb)
+            expected = Expectation.model_validate(said.said)
             plans.append(Plan(title="random", hypothesis="?", recipe=recipe, configs=(config,), expected=expected))
         return Proposal(parent=request.parent, plans=tuple(plans), rationale="random", context="random")
 

@@ -37,6 +37,13 @@ class Estimate:
     low: float = 0.0
     high: float = 0.0
 
+    @property
+    def said(self) -> dict[str, float]:
+        """As fields of an `Expectation`."""
+        return {
+            "minutes": self.minutes, "minutes_low": self.low, "minutes_high": self.high, "memory_mb": self.memory_mb
+        }  # fmt: skip
+
 
 def estimate(tree: TreeView, recipe: DataRecipe, config: TrainingConfig, fidelity: float) -> Estimate:
     """What one run of `config` on `recipe` should take."""

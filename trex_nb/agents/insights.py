@@ -3,7 +3,8 @@
 `lessons` is asked after every finished node. It compares what is believed now (`trex_nb.search.lessons`) with the
 insights that are live and says only what is new:
 
-- an insight whose numbers moved by more than its error, or whose error halved, is said anew and supersedes itself;
+- an insight whose numbers moved by more than its error, whose error halved, or that rested on one contrast and now on
+  more, is said anew and supersedes itself;
 - one whose effect is now within one standard error, or has turned round, is superseded by what holds in its place, or
   by the plain word that it is no longer clear;
 - one that was carried over from another study gives way as soon as the study's own pairs say anything sure of the
@@ -123,7 +124,7 @@ def _is_contradicted(now: Answer) -> bool:
 
 def _has_moved(claim: Claim, now: Answer) -> bool:
     moved = abs(now.effect - claim.effect) > max(claim.stderr, 0.01)
-    return moved or now.stderr < claim.stderr / 2
+    return moved or now.stderr < claim.stderr / 2 or (claim.contrasts == 1 < now.contrasts)
 
 
 def _sureness(claim: Claim) -> float:

@@ -144,7 +144,7 @@ class Session:
         return self._open.stop(*a.nodes)
 
     def _budget(self, a: argparse.Namespace) -> Reply:
-        return self._open.budget(a.rounds, a.minutes, a.samples)
+        return self._open.budget(a.rounds, a.minutes, a.samples, a.price)
 
     def _status(self, _: argparse.Namespace) -> Page:
         if self._study is None:

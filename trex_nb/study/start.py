@@ -62,7 +62,7 @@ def start(
     if found is not None:
         prepared = prepare(found.task, found.train, found.search, found.test)
         if not folder.exists():
-            _create(folder, found, prepared, replayed)
+            _create(folder, found, prepared, replayed, settings)
     study = open_study(folder, settings, make_parts)
     if found is not None:
         _check_same(study, found, prepared.facts.hash)
@@ -99,8 +99,11 @@ def _found(
     return find_task(str(what)), None
 
 
-def _create(folder: StudyFolder, found: Found, prepared: Prepared, replay: Replay | None) -> None:
+def _create(
+    folder: StudyFolder, found: Found, prepared: Prepared, replay: Replay | None, settings: Settings
+) -> None:  # fmt: skip
     base = base_facts(found.task.base_model)
+    task = _priced(found.task, settings)
     part = StudyFolder(folder.path.with_name(f".{folder.path.name}.part{os.getpid()}"))
     try:
         remove_tree(part.path)
@@ -108,7 +111,7 @@ def _create(folder: StudyFolder, found: Found, prepared: Prepared, replay: Repla
         write_rows(part.references("search"), prepared.search)
         write_rows(part.references("test"), prepared.test)
         created = StudyCreated(
-            study=folder.path.name, task=found.task, origin=found.origin, data=prepared.facts, base=base,
+            study=folder.path.name, task=task, origin=found.origin, data=prepared.facts, base=base,
             root=baseline_plan(),
         )  # fmt: skip
         store = SqliteStore(part.database)
@@ -122,6 +125,15 @@ def _create(folder: StudyFolder, found: Found, prepared: Prepared, replay: Repla
             raise TaskError(what, "another folder: set TREX_HOME, or free what is in the way") from error
     finally:
         remove_tree(part.path)
+
+
+def _priced(task: Task, settings: Settings) -> Task:
+    """The task with the person's price of an hour, unless it has one of its own."""
+    if settings.price is None or task.budget.price_per_hour is not None:
+        return task
+    price, currency = settings.price
+    budget = task.budget.model_copy(update={"price_per_hour": price, "currency": currency})
+    return task.model_copy(update={"budget": budget})
 
 
 def baseline_plan() -> Plan:
@@ -173,6 +185,11 @@ def _check_same(study: Study, found: Found, data_hash: str) -> None:
             f"The study {study.name} was started with another {what}.",
             f"%trex start … --name {study.name}-2 for a new one; the old one stays as it is",
         )
-    if asked.budget not in (known.budget, tree.budget):
-        b = asked.budget
-        study.do(cmd.SetBudget(rounds=b.rounds, minutes=b.minutes, samples=b.samples))
+    if asked.budget.price_per_hour is not None:
+        known_budgets = [known.budget, tree.budget]
+    else:  # the price came from the settings or a command, and stays
+        free = {"price_per_hour": None, "currency": asked.budget.currency}
+        known_budgets = [b.model_copy(update=free) for b in (known.budget, tree.budget)]
+    if asked.budget not in known_budgets:
+        said = {n: v for n, v in asked.budget.model_dump().items() if v not in (None, "")}
+        study.do(cmd.SetBudget(**said))

@@ -33,6 +33,7 @@ from trex_nb.errors import CommandError, StoreError
 from trex_nb.report import html, text
 from trex_nb.report.words import expected_words
 from trex_nb.search.tree import Tree
+from trex_nb.settings import price_in
 from trex_nb.store.artifacts import StudyFolder
 from trex_nb.study.carry import carried_over
 from trex_nb.study.decide import Instruction, decide, is_idle
@@ -67,8 +68,9 @@ class Reply:
         return html.said_html(self.text)
 
 
-def _proposal_lines(node: Node) -> str:
-    return f"{node.id}  {node.plan.title}\n    {node.plan.hypothesis}\n    Expected: {expected_words(node.plan)}."
+def _proposal_lines(tree: Tree, node: Node) -> str:
+    expected = expected_words(node.plan, tree.budget)
+    return f"{node.id}  {node.plan.title}\n    {node.plan.hypothesis}\n    Expected: {expected}."
 
 
 def _made(kind: type[C], **fields: Any) -> C:
@@ -195,9 +197,18 @@ class Study:
         """End the jobs of `nodes`, or all jobs, and pause."""
         return self.do(_made(cmd.Stop, nodes=tuple(NodeId(n) for n in nodes)))
 
-    def budget(self, rounds: int | None = None, minutes: float | None = None, samples: int | None = None) -> Reply:
-        """Say what may be spent in all; without arguments, what is."""
-        return self.do(_made(cmd.SetBudget, rounds=rounds, minutes=minutes, samples=samples))
+    def budget(
+        self, rounds: int | None = None, minutes: float | None = None, samples: int | None = None,
+        price: str | float | None = None,
+    ) -> Reply:  # fmt: skip
+        """Say what may be spent in all, and what an hour of compute costs ("2.50 EUR"); without arguments, what is."""
+        said = None if price is None else price_in(str(price))
+        if price is not None and said is None:
+            raise CommandError(f"{price!r} is not a price.", '%trex budget --price "2.50 EUR"')
+        per_hour, currency = said or (None, None)
+        return self.do(_made(
+            cmd.SetBudget, rounds=rounds, minutes=minutes, samples=samples, price_per_hour=per_hour, currency=currency
+        ))  # fmt: skip
 
     def report(self, path: str | Path) -> Path:
         """Write the study as a page (.html) or a notebook (.ipynb) that reads without a kernel; returns the path."""
@@ -279,7 +290,7 @@ class Study:
                 lines.append(f"No proposal: {answer.reason}")
             else:
                 nodes += answer.nodes
-                lines += [*(_proposal_lines(self.tree.nodes[n]) for n in answer.nodes), *answer.remarks]
+                lines += [*(_proposal_lines(self.tree, self.tree.nodes[n]) for n in answer.nodes), *answer.remarks]
         return Reply("\n".join(lines), tuple(nodes))
 
     def _wait_until(self, is_true: Callable[[], bool], timeout: float | None) -> bool:
