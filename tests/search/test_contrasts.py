@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import pytest
 from hypothesis import given, settings
@@ -12,7 +12,7 @@ from trex_nb.core import events as ev
 from trex_nb.core.ids import RunId, node_id
 from trex_nb.search.contrasts import Answer, Question, gather, two_sided
 from trex_nb.search.lessons import believed
-from trex_nb.search.space import Point, Space, space_for
+from trex_nb.search.space import space_for
 from trex_nb.search.trials import Trial, trials_of
 from trex_nb.testing import trees
 from trex_nb.testing.trees import approved, lora_plan, proposed, succeeded, tree_of
@@ -33,18 +33,6 @@ def asked(trials: Sequence[Trial], question: Question = RANK) -> Answer:
     found = gather(trials, SPACE).answer(question)
     assert found is not None
     return found
-
-
-def walk(seed: int, runs: int, height: Callable[[Point], float], space: Space = SPACE) -> list[Trial]:
-    """A study that edits its last plans at random; scores are `height` plus noise."""
-    rng = random.Random(seed)
-    points = [space.default()]
-    while len(points) < runs:
-        points.append(space.edit(rng.choice(points[-6:]), rng))
-    return [
-        Trial(str(k), repr(sorted(p.items())), node_id(k + 1), p, "", 1.0, height(p) + rng.gauss(0, NOISE), NOISE**2)
-        for k, p in enumerate(points)
-    ]  # fmt: skip
 
 
 def test_a_matched_pair_tells_its_difference() -> None:

@@ -1,8 +1,11 @@
 from __future__ import annotations
 
 import math
+import random
+from collections.abc import Callable
 
-from tests.search.test_contrasts import SPACE, trial, walk
+from tests.search.test_contrasts import NOISE, SPACE, trial
+from trex_nb.core.ids import node_id
 from trex_nb.core.result import Condition
 from trex_nb.search.contrasts import gather
 from trex_nb.search.lessons import again, believed, claim_of
@@ -10,6 +13,18 @@ from trex_nb.search.space import Point
 from trex_nb.search.trials import Trial
 
 RATES = (1e-3, 2e-3, 4e-3, 8e-3, 1.2e-2, 1.6e-2)
+
+
+def walk(seed: int, runs: int, height: Callable[[Point], float]) -> list[Trial]:
+    """A study that edits its last plans at random; scores are `height` plus noise."""
+    rng = random.Random(seed)
+    points = [SPACE.default()]
+    while len(points) < runs:
+        points.append(SPACE.edit(rng.choice(points[-6:]), rng))
+    return [
+        Trial(str(k), repr(sorted(p.items())), node_id(k + 1), p, "", 1.0, height(p) + rng.gauss(0, NOISE), NOISE**2)
+        for k, p in enumerate(points)
+    ]  # fmt: skip
 
 
 def crossed() -> list[Trial]:
