@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,14 +12,24 @@ from pathlib import Path
 @dataclass(frozen=True, slots=True)
 class Settings:
     """`root` is the folder of all studies, `jobs` how many jobs run at a time unless the person says otherwise,
-    `patience` how many seconds a command waits for an answer before it returns without one."""
+    `patience` how many seconds a command waits for an answer before it returns without one, `price` what an hour of
+    compute costs, with its currency ("2.50 EUR"), where the person said."""
 
     root: Path
     jobs: int
     patience: float = 5.0
+    price: tuple[float, str] | None = None
 
     @classmethod
     def from_environment(cls, env: Mapping[str, str] = os.environ) -> Settings:
-        """`TREX_HOME` (default `.trex` in the working directory) and `TREX_JOBS` (default: one per core, at most 4)."""
+        """`TREX_HOME` (default `.trex` in the working directory), `TREX_JOBS` (default: one per core, at most 4) and
+        `TREX_PRICE_PER_HOUR` ("2.50 EUR"; default: none, costs are told in minutes)."""
         jobs = int(env["TREX_JOBS"]) if env.get("TREX_JOBS", "").isdigit() else min(4, os.cpu_count() or 1)
-        return cls(root=Path(env.get("TREX_HOME", ".trex")).absolute(), jobs=max(1, jobs))
+        price = price_in(env.get("TREX_PRICE_PER_HOUR", ""))
+        return cls(root=Path(env.get("TREX_HOME", ".trex")).absolute(), jobs=max(1, jobs), price=price)
+
+
+def price_in(text: str) -> tuple[float, str] | None:
+    """A number with a currency before or after it ("2.50 EUR", "$3", "1.2"); None where there is no number."""
+    match = re.fullmatch(r"\s*([^\d.\s]{0,8})\s*(\d+\.?\d*|\.\d+)\s*([^\d.\s]{0,8})\s*", text)
+    return (float(match[2]), match[3] or match[1]) if match else None

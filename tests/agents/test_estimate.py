@@ -5,7 +5,7 @@ import pytest
 from trex_nb.agents.estimate import estimate
 from trex_nb.core.recipe import DataRecipe, Sample
 from trex_nb.core.training import FullTraining, LoraTraining, Untrained
-from trex_nb.testing.trees import approved, node, proposed, succeeded, tree_of
+from trex_nb.testing.trees import approved, lora_plan, proposed, succeeded, tree_of
 
 LORA = LoraTraining(learning_rate=1e-3)
 PLAIN = DataRecipe()
@@ -31,11 +31,12 @@ def test_longer_training_takes_longer_and_all_weights_take_more_memory() -> None
 
 
 def test_after_a_run_the_same_run_is_estimated_as_it_was() -> None:
-    """The fake run took 12 s, 7 of them for 100 steps, and 500 MB."""
-    tree = tree_of(proposed(1), approved(1), succeeded(1, 0.5))
-    plan = tree.nodes[node(1)].plan
-    config = LoraTraining.model_validate(plan.configs[0].model_dump() | {"num_train_epochs": 16.0})
+    """The fake run took 12 s, 7 of them for 100 steps, and 500 MB; its evaluation took 1 s."""
+    config = LORA.model_copy(update={"num_train_epochs": 16.0})
+    plan = lora_plan().model_copy(update={"configs": (config,)})
+    tree = tree_of(proposed(1, plan=plan), approved(1), succeeded(1, 0.5))
     found = estimate(tree, plan.recipe, config, 1.0)
     assert found.steps == 100
-    assert found.minutes == pytest.approx(12 / 60)
+    assert found.minutes == pytest.approx(13 / 60, rel=1e-3)
+    assert found.low < found.minutes < found.high
     assert found.memory_mb == pytest.approx(500)

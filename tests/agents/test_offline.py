@@ -93,22 +93,6 @@ def test_words_said_about_the_baseline_start_from_the_recommended_plan() -> None
     assert (config.r, config.num_train_epochs) == (4, 2.0)
 
 
-def test_a_lesson_is_drawn_from_a_difference_beyond_noise() -> None:
-    tree = tree_of(
-        succeeded(0, 0.1), proposed(1), approved(1), succeeded(1, 0.4), proposed(2, 1), approved(2), succeeded(2, 0.6)
-    )  # fmt: skip
-    (insight,) = asyncio.run(OfflineResearcher().reflect(tree, node(2))).insights
-    assert insight.evidence == (node(1), node(2))
-    assert "raised accuracy by 0.200 ± 0.028" in insight.text
-
-
-def test_no_lesson_is_drawn_from_noise() -> None:
-    tree = tree_of(
-        succeeded(0, 0.1), proposed(1), approved(1), succeeded(1, 0.4), proposed(2, 1), approved(2), succeeded(2, 0.42)
-    )  # fmt: skip
-    assert asyncio.run(OfflineResearcher().reflect(tree, node(2))).insights == ()
-
-
 SPACE = space_for(trees.FACTS, trees.BASE)
 
 

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from trex_nb.core.events import ProposalRequested
 from trex_nb.core.node import Node
 from trex_nb.core.protocols import TreeView
+from trex_nb.core.result import Insight
 
 LIMIT = 12_000
 
@@ -38,10 +39,19 @@ def _text(tree: TreeView, request: ProposalRequested, key: Sequence[Node]) -> st
         _section("Path from the baseline", [_line(n) for n in tree.path(parent.id)]),
         _section("Children it already has", [_line(tree.nodes[c]) for c in parent.children]),
         _section("Key nodes elsewhere", [_line(n) for n in reversed(key)]),
-        _section("Insights", [i.text for i in tree.insights]),
+        _section("Insights", [f"{i.text} [{told_source(i)}]" for i in tree.insights]),
         _section("What the person said", [line for n in tree.nodes.values() for line in _said(n)]),
     ]
     return "\n".join(p for p in parts if p)
+
+
+def told_source(insight: Insight) -> str:
+    """Where an insight comes from: its nodes, or the other study."""
+    nodes = ", ".join(insight.evidence[:12]) + (" …" if len(insight.evidence) > 12 else "")
+    if insight.origin is None:
+        return nodes
+    origin = insight.origin
+    return f"carried over from the study {origin.study} of {origin.task} on {origin.base_model}: less sure here"
 
 
 def _said(node: Node) -> list[str]:

@@ -15,21 +15,22 @@ Limits: it changes knobs and data operators, it does not invent data or code.
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from trex_nb.agents.advice import advice
 from trex_nb.agents.context import memory_context
 from trex_nb.agents.diagnosis import diagnose, moves
 from trex_nb.agents.directions import UNDERSTOOD, Directions, understand
 from trex_nb.agents.estimate import estimate
 from trex_nb.agents.evidence import summary
+from trex_nb.agents.insights import lessons
 from trex_nb.agents.wording import share_changed, title
 from trex_nb.core.events import ProposalRequested
-from trex_nb.core.ids import NodeId, node_number
+from trex_nb.core.ids import NodeId
 from trex_nb.core.node import Node
 from trex_nb.core.plan import Expectation, Plan, Proposal
 from trex_nb.core.protocols import Reflection, TreeView
-from trex_nb.core.result import Insight
 from trex_nb.errors import TrexError
 from trex_nb.search.ideas import Idea, children, incumbent, rate, wide_edit
 from trex_nb.search.observed import observations, pending, surrogate_of
@@ -85,7 +86,7 @@ class OfflineResearcher:
     async def reflect(self, tree: TreeView, node: NodeId) -> Reflection:
         """See `core.protocols.Researcher.reflect`."""
         here = tree.nodes[node]
-        return Reflection(diagnose(tree, here), tuple(_lesson(tree, here)))
+        return Reflection(diagnose(tree, here), lessons(tree, node))
 
 
 def _directed(
@@ -109,9 +110,12 @@ def _ideas(tree: TreeView, space: Space, request: ProposalRequested, rng: random
         )
     if start is None or not _has_run(tree):
         yield from _openings(space, 1.0 if not probes else PROBE)
+    origin = start or space.default()
     for finding in parent.findings:
-        for edit in moves(finding, space, start or space.default()):
-            yield Idea(space.completed({**(start or space.default()), **edit}), why=finding.message, head_start=0.5)
+        for edit in moves(finding, space, origin):
+            yield Idea(space.completed({**origin, **edit}), why=finding.message, head_start=0.5)
+    for told in advice(tree, space, origin):
+        yield Idea(space.completed({**origin, **told.fields}), why=told.why, head_start=4.5 if start is None else 0.5)
     known = [o.point for o in sorted(observations(tree, space), key=lambda o: -o.score)]
     for point in children(space, start, known, rng):
         yield Idea(point)
@@ -215,7 +219,7 @@ def _plan(
     gain = predicted.mean - above if predicted and above is not None else None
     expected = Expectation(
         score=predicted.mean if predicted else None, stderr=predicted.stderr if predicted else None, gain=gain,
-        minutes=cost.minutes, memory_mb=cost.memory_mb, risk=_risk(space, chosen),
+        risk=_risk(space, chosen), **cost.said,
     )  # fmt: skip
     said = _hypothesis(chosen, gain, _nearest(surrogate, chosen.idea.point))
     return plan.model_copy(
@@ -290,18 +294,3 @@ def _nothing(heard: Directions, request: ProposalRequested) -> tuple[str, str]:
         missed = f" Not understood: {', '.join(heard.unknown)}." if heard.unknown else ""
         return f"What you ask for is in the tree already.{missed}", "change a value, or approve the node that has it"
     return f"Every plan within reach of {request.parent} is in the tree already.", "plan under another node"
-
-
-def _lesson(tree: TreeView, node: Node) -> Iterable[Insight]:
-    """One sentence when a child differs from its scored ancestor by more than noise and by few enough changes to
-    blame."""
-    above = tree.scored_ancestor(node.id)
-    if not node.score or not above or not above.score or above.parent is None or len(node.plan.changes) > 2:
-        return
-    gain = node.score.value - above.score.value
-    error = (node.score.stderr**2 + above.score.stderr**2) ** 0.5
-    if abs(gain) > 2 * error:
-        what = ", ".join(str(c) for c in node.plan.changes)
-        verb = "raised" if gain > 0 else "lowered"
-        text = f"{what} {verb} {node.score.metric} by {abs(gain):.3f} ± {error:.3f}."
-        yield Insight(text=text, evidence=tuple(sorted((above.id, node.id), key=node_number)))

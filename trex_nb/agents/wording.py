@@ -37,7 +37,7 @@ def described(tree: TreeView, space: Space, parent: Node, plan: Plan) -> Plan:
     assert point is not None  # only plans that train can be edited
     changed = (*space.changes(space.point(parent.plan), point), *_others(parent.plan, plan))
     cost = estimate(tree, plan.recipe, plan.configs[0], plan.fidelity)
-    expected = Expectation(minutes=cost.minutes, memory_mb=cost.memory_mb, risk=plan.expected.risk)
+    expected = Expectation(**cost.said, risk=plan.expected.risk)
     return plan.model_copy(update={"title": title(changed), "changes": changed, "expected": expected})
 
 

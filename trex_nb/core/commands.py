@@ -105,6 +105,8 @@ class SetBudget(Frozen):
     rounds: int | None = Field(None, ge=1)
     minutes: float | None = Field(None, gt=0)
     samples: int | None = Field(None, ge=1)
+    price_per_hour: float | None = Field(None, ge=0)
+    currency: str | None = Field(None, max_length=8)
 
 
 class ChoosePolicy(Frozen):

@@ -52,7 +52,8 @@ _NO_COST = Cost()
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One TrainingConfig of a node on its way from nothing to an evaluation or a failure."""
+    """One TrainingConfig of a node on its way from nothing to an evaluation or a failure. `began` and `ended` are when
+    the last attempt's job was submitted and when it ended (epoch seconds)."""
 
     id: RunId
     config: TrainingConfig
@@ -69,6 +70,8 @@ class Run:
     source: RunId | None = None
     spent_before: float = 0.0
     stop_requested: bool = False
+    began: float | None = None
+    ended: float | None = None
 
     @property
     def is_submitted(self) -> bool:

@@ -29,13 +29,16 @@ class Expectation(Frozen):
     """What the Researcher expects, said before the run so that it can be checked after it.
 
     `score` and `stderr` are the predicted search score and its standard deviation, None while nothing is known;
-    `gain` is against the parent. `minutes` and `memory_mb` are for one run.
+    `gain` is against the parent. `minutes` and `memory_mb` are for one run; four of five runs should end between
+    `minutes_low` and `minutes_high`, None where nothing was said of it.
     """
 
     score: float | None = None
     stderr: float | None = Field(None, ge=0)
     gain: float | None = None
     minutes: float = Field(ge=0)
+    minutes_low: float | None = Field(None, ge=0)
+    minutes_high: float | None = Field(None, ge=0)
     memory_mb: float = Field(ge=0)
     risk: str = ""
 

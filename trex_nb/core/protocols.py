@@ -43,6 +43,11 @@ class TreeView(Protocol):
     @property
     def insights(self) -> tuple[Insight, ...]: ...
     @property
+    def jobs(self) -> int | None:
+        """How many jobs may run at a time; None while nothing may run."""
+        ...
+
+    @property
     def best(self) -> Node | None:
         """The node with the highest search score among full runs that nobody pruned."""
         ...

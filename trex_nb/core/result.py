@@ -101,9 +101,56 @@ class Finding(Frozen):
     slices: tuple[str, ...] = ()
 
 
+Value = float | int | str | bool
+
+
+class Side(Frozen):
+    """Values of a field on one side of a contrast: from `low` to `high`; equal where it is one value."""
+
+    low: Value
+    high: Value
+
+
+class Condition(Frozen):
+    """Where a claim holds: `field` is at least `low` and less than `high`; None is open."""
+
+    field: str
+    low: float | None = None
+    high: float | None = None
+
+
+class Claim(Frozen):
+    """What an insight says, as data: `better` values of `field` beat `worse` ones by `effect` ± `stderr` of `metric`
+    in `contrasts` matched contrasts, on runs with `fidelity` of the rows. `is_clear` is False where what was said
+    before did not hold up: then the effect is within noise and may be negative."""
+
+    field: str
+    better: Side
+    worse: Side
+    effect: float
+    stderr: float = Field(ge=0)
+    contrasts: int = Field(ge=1)
+    metric: MetricName
+    fidelity: float = 1.0
+    where: Condition | None = None
+    is_clear: bool = True
+
+
+class Origin(Frozen):
+    """The other study that an insight was carried over from: its name, task, base model and that model's parameters."""
+
+    study: str
+    task: str
+    base_model: str
+    parameters: int
+
+
 class Insight(Frozen):
-    """A lesson with the nodes that prove it; `supersedes` names earlier insights (by text) it replaces."""
+    """A lesson with the nodes that prove it; `supersedes` names earlier insights (by text) it replaces. `claim` is the
+    same as data, None where it is in words alone; with an `origin` the evidence are nodes of that study."""
 
     text: str
     evidence: tuple[NodeId, ...] = Field(min_length=1)
     supersedes: tuple[str, ...] = ()
+    claim: Claim | None = None
+    origin: Origin | None = None

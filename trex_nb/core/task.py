@@ -24,12 +24,15 @@ Row = Mapping[str, str]
 class Budget(Frozen):
     """What a study may spend. `rounds`: nodes run beside the root, a probe on a quarter of the data as a quarter;
     `minutes`: compute of all jobs added up (one job for one minute is one minute); `samples`: training rows per run
-    (TREX caps a round at 50,000).
+    (TREX caps a round at 50,000). `price_per_hour` of compute, in `currency`, is what costs are told in beside minutes;
+    None where nobody said.
     """
 
     rounds: int = Field(8, ge=1, le=100_000)
     minutes: float = Field(60.0, gt=0)
     samples: int = Field(50_000, ge=1)
+    price_per_hour: float | None = Field(None, ge=0)
+    currency: str = Field("", max_length=8)
 
 
 class Policy(Frozen):

@@ -98,7 +98,7 @@ class Session:
             raise CommandError(
                 "%trex start: no task was named.", f"%trex start {' | '.join(embedded_names())} | my.yaml"
             )
-        opened = start(a.task, name=a.name, replay=a.replay)
+        opened = start(a.task, name=a.name, replay=a.replay, insights_from=a.insights_from)
         if self._study is not None and self._study.folder == opened.folder:
             opened.close()
         else:
@@ -147,7 +147,7 @@ class Session:
         return self._open.stop(*a.nodes)
 
     def _budget(self, a: argparse.Namespace) -> Reply:
-        return self._open.budget(a.rounds, a.minutes, a.samples)
+        return self._open.budget(a.rounds, a.minutes, a.samples, a.price)
 
     def _status(self, _: argparse.Namespace) -> Page:
         if self._study is None:
@@ -168,6 +168,9 @@ class Session:
 
     def _compare(self, a: argparse.Namespace) -> Page:
         return self._open.compare(a.node, a.other)
+
+    def _insights(self, _: argparse.Namespace) -> Page:
+        return self._open.insights()
 
     def _why(self, a: argparse.Namespace) -> Page:
         return _verbatim(self._open.why(a.node))
@@ -214,7 +217,9 @@ class Session:
 def _data_words(tree: Tree) -> str:
     data = tree.data
     counts = f"Data: {data.train:,} training rows, {data.search:,} search items, {data.test:,} test items (sealed)."
-    return "\n".join([counts, *(f"Note: {w}" for w in data.warnings)])
+    carried = sum(i.origin is not None for i in tree.insights)
+    told = [f"Carried over: {carried} insight{'s' * (carried > 1)} (%trex insights)."] if carried else []
+    return "\n".join([counts, *told, *(f"Note: {w}" for w in data.warnings)])
 
 
 def _verbatim(said: str) -> Page:

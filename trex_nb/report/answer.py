@@ -9,6 +9,8 @@ from trex_nb.core.ids import ROOT
 from trex_nb.core.node import Node
 from trex_nb.report import sections, words
 from trex_nb.report.blocks import Block, Bullets, Heading, Paragraph, Table
+from trex_nb.report.estimates import estimates_words
+from trex_nb.report.insights import insights_section
 from trex_nb.search.tree import Tree
 
 Part = tuple[str, tuple[Block, ...]]
@@ -31,7 +33,9 @@ def report_parts(tree: Tree) -> tuple[Part, ...]:
 
 def answer(tree: Tree) -> tuple[Block, ...]:
     """Which experiment won, by how much, whether that is more than noise, and what it cost."""
-    spent = f"Spent: {words.budget_words(tree)}. State: {words.state_words(tree)}."
+    told = estimates_words(tree)
+    estimates = f" Estimates so far: {told}." if told else ""
+    spent = f"Spent: {words.budget_words(tree)}. State: {words.state_words(tree)}.{estimates}"
     goal = Paragraph(f"Goal: {words.cut(tree.task.goal, 1000)}")
     return goal, *(Paragraph(line) for line in _answer_lines(tree)), Paragraph(spent)
 
@@ -57,10 +61,9 @@ def _chosen(tree: Tree, best: Node) -> str:
 
 
 def _lessons(tree: Tree) -> tuple[Block, ...]:
-    if not tree.insights:
+    if not tree.insights and not tree.superseded:
         return ()
-    items = tuple(f"{words.cut(i.text, 1000)} (from {', '.join(i.evidence)})" for i in tree.insights[-100:])
-    return Heading("Lessons", 2), Bullets(items)
+    return Heading("Lessons", 2), *insights_section(tree)
 
 
 def _data(tree: Tree) -> tuple[Block, ...]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from trex_nb.core.ids import NodeId
-from trex_nb.report import sections, words
+from trex_nb.report import insights, sections, words
 from trex_nb.report.blocks import Block, Bullets, Heading, Paragraph, Picture, Table, Verbatim
 from trex_nb.report.text import tree_text
 from trex_nb.search.tree import Tree
@@ -52,6 +52,14 @@ def node_html(tree: Tree, node: NodeId) -> str:
 def compare_html(tree: Tree, a: NodeId, b: NodeId) -> str:
     """Two nodes side by side. Raises `KeyError` for an unknown one."""
     return render_html(sections.compare_section(tree, a, b))
+
+
+def insights_html(tree: Tree) -> str:
+    """What the study has learnt; what no longer holds is folded away."""
+    past = insights.past_insights(tree)
+    title = escape(insights.past_title(tree))
+    folded = f"<details><summary>{title}</summary>\n{render_html(past)}\n</details>" if past else ""
+    return "\n".join(part for part in (render_html(insights.live_insights(tree)), folded) if part)
 
 
 def snapshot_html(tree: Tree, *, note: str = "", is_open: bool = False) -> str:

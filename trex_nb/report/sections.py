@@ -16,6 +16,8 @@ from trex_nb.core.plan import Plan
 from trex_nb.core.result import Evaluation, Failure
 from trex_nb.report import words
 from trex_nb.report.blocks import Block, Bullets, Heading, Paragraph, Picture, Table, Verbatim
+from trex_nb.report.estimates import estimates_words, run_words
+from trex_nb.report.insights import insight_words
 from trex_nb.report.svg import tree_alt, tree_svg
 from trex_nb.search.tree import Tree
 
@@ -60,6 +62,8 @@ def status_section(tree: Tree) -> tuple[Block, ...]:
         ("nodes", words.counts_words(tree)),
         ("best", _best_words(tree)),
         ("budget", words.budget_words(tree)),
+        ("insights", insight_words(tree)),
+        ("estimates so far", estimates_words(tree)),
         ("remarks", _remarks(tree)),
         ("auto", tree.auto_stopped and f"stopped: {words.one_line(tree.auto_stopped, 300)}"),
     )
@@ -89,7 +93,8 @@ def node_section(tree: Tree, node: NodeId) -> tuple[Block, ...]:
         ("score", words.score_words(n)),
         ("gain", _gain_in_full(tree, n)),
         ("cost", words.cost_words(n)),
-        ("expected", words.expected_words(n.plan)),
+        ("expected", words.expected_words(n.plan, tree.budget)),
+        ("took", _took_words(n)),
         ("got", _got_words(n)),
     )
     return (
@@ -110,6 +115,12 @@ def node_section(tree: Tree, node: NodeId) -> tuple[Block, ...]:
 def _gain_in_full(tree: Tree, n: Node) -> str:
     found = words.gain(tree, n)
     return f"{found[0]} against {found[1].id}: {found[0].verdict}" if found else ""
+
+
+def _took_words(n: Node) -> str:
+    """Measured against expected time of each run."""
+    told = [(r.id, said) for r in n.runs if (said := run_words(n, r))]
+    return "; ".join(said if len(n.runs) == 1 else f"{run}: {said}" for run, said in told)
 
 
 def _got_words(n: Node) -> str:

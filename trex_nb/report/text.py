@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from trex_nb.core.ids import ROOT, NodeId
 from trex_nb.report import sections, words
 from trex_nb.report.blocks import Block, Bullets, Heading, Paragraph, Picture, Table, Verbatim
+from trex_nb.report.insights import insights_section
 from trex_nb.search.tree import Tree
 
 
@@ -24,6 +25,11 @@ def node_text(tree: Tree, node: NodeId) -> str:
 def compare_text(tree: Tree, a: NodeId, b: NodeId) -> str:
     """Two nodes side by side. Raises `KeyError` for an unknown one."""
     return render_text(sections.compare_section(tree, a, b))
+
+
+def insights_text(tree: Tree) -> str:
+    """What the study has learnt."""
+    return render_text(insights_section(tree))
 
 
 def tree_text(tree: Tree) -> str:

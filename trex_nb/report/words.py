@@ -18,6 +18,7 @@ from trex_nb.core.ids import NodeId
 from trex_nb.core.node import CurvePoint, Decision, Node, Run, Status
 from trex_nb.core.plan import Expectation, Plan
 from trex_nb.core.result import Score
+from trex_nb.core.task import Budget
 from trex_nb.search.tree import Tree
 
 GLYPHS = {
@@ -140,11 +141,28 @@ def cost_words(node: Node) -> str:
     return f"≈ {duration(60 * node.plan.expected.minutes * len(node.plan.configs))}"
 
 
-def expected_words(plan: Plan) -> str:
-    """What the Researcher said it expects, before the run."""
+def expected_words(plan: Plan, budget: Budget | None = None) -> str:
+    """What the Researcher said it expects, before the run; in money too where the budget knows a price."""
     e, runs = plan.expected, len(plan.configs)
-    each = f"{duration(60 * e.minutes)} and {memory(e.memory_mb)}" + (f" for each of {runs} runs" if runs > 1 else "")
+    price = money(60 * e.minutes, budget)
+    each = f"{_expected_time(e)} and {memory(e.memory_mb)}" + (f", {price}" if price else "")
+    each += f" for each of {runs} runs" if runs > 1 else ""
     return "; ".join(part for part in (_expected_score(e), each, e.risk and f"risk: {cut(e.risk, 500)}") if part)
+
+
+def _expected_time(e: Expectation) -> str:
+    if e.minutes_low is None or e.minutes_high is None:
+        return duration(60 * e.minutes)
+    return f"{duration(60 * e.minutes)} ({duration(60 * e.minutes_low)} to {duration(60 * e.minutes_high)})"
+
+
+def money(seconds: float, budget: Budget | None) -> str:
+    """Seconds of compute as money ("0.42 EUR"); empty where no price is known."""
+    if budget is None or budget.price_per_hour is None:
+        return ""
+    spent = seconds / 3600 * budget.price_per_hour
+    figures = f"{spent:.2f}" if spent >= 0.1 or spent == 0 else f"{spent:.2g}"
+    return f"{figures} {clean(budget.currency)}".rstrip()
 
 
 def _expected_score(e: Expectation) -> str:
@@ -239,7 +257,8 @@ def state_words(tree: Tree) -> str:
 def budget_words(tree: Tree) -> str:
     """What was spent of the budget: rounds and compute."""
     budget = tree.budget
-    spent = f"{tree.seconds / 60:.1f} of {budget.minutes:g} min of compute"
+    price = money(tree.seconds, budget)
+    spent = f"{tree.seconds / 60:.1f} of {budget.minutes:g} min of compute" + (f" ({price})" if price else "")
     unfinished = sum(
         n.parent is not None and n.status in (Status.APPROVED, Status.RUNNING) for n in tree.nodes.values()
     )

@@ -19,6 +19,14 @@ from trex_nb.core.result import Cost, Insight
 from trex_nb.core.task import Budget, Policy, Task
 
 
+@dataclass(frozen=True, slots=True)
+class Superseded:
+    """An insight that no longer holds, and the text of the one that took its place."""
+
+    insight: Insight
+    by: str
+
+
 @dataclass(frozen=True, slots=True, repr=False)
 class Tree:
     """An immutable study. A `TreeView` for agents and policies; the rest is for the Study and the faces.
@@ -32,6 +40,7 @@ class Tree:
     time: float = 0.0
     nodes: Nodes = field(default_factory=dict)
     insights: tuple[Insight, ...] = ()
+    superseded: tuple[Superseded, ...] = ()
     requests: Mapping[int, ev.ProposalRequested] = field(default_factory=dict)
     answers: Mapping[int, ev.ProposalMade | ev.ProposalFailed] = field(default_factory=dict)
     jobs: int | None = None
@@ -269,11 +278,12 @@ def _on_node_noted(tree: Tree, e: ev.NodeNoted, _: ev.Stamped) -> Tree:
     return tree._with_node(e.node, notes=(*tree.nodes[e.node].notes, e.text))
 
 
-def _on_job_submitted(tree: Tree, e: ev.JobSubmitted, _: ev.Stamped) -> Tree:
+def _on_job_submitted(tree: Tree, e: ev.JobSubmitted, s: ev.Stamped) -> Tree:
     spent = tree.run(e.run).spent_before + e.spent
     return tree._with_run(
-        e.run, attempt=e.attempt, key=e.key, folder=e.folder, line=0, curve=(), pid=None, spent_before=spent
-    )
+        e.run, attempt=e.attempt, key=e.key, folder=e.folder, line=0, curve=(), pid=None, spent_before=spent,
+        began=s.time, ended=None,
+    )  # fmt: skip
 
 
 def _on_job_started(tree: Tree, e: ev.JobStarted, _: ev.Stamped) -> Tree:
@@ -285,8 +295,8 @@ def _on_job_progressed(tree: Tree, e: ev.JobProgressed, _: ev.Stamped) -> Tree:
     return tree._with_run(e.run, curve=(*tree.run(e.run).curve, point), line=e.line)
 
 
-def _on_job_finished(tree: Tree, e: ev.JobFinished, _: ev.Stamped) -> Tree:
-    return tree._with_run(e.run, checkpoint=e.checkpoint, cost=e.cost, line=e.line)
+def _on_job_finished(tree: Tree, e: ev.JobFinished, s: ev.Stamped) -> Tree:
+    return tree._with_run(e.run, checkpoint=e.checkpoint, cost=e.cost, line=e.line, ended=s.time)
 
 
 def _on_run_reused(tree: Tree, e: ev.RunReused, _: ev.Stamped) -> Tree:
@@ -301,8 +311,9 @@ def _on_run_evaluated(tree: Tree, e: ev.RunEvaluated, _: ev.Stamped) -> Tree:
     return tree._with_run(e.run, evaluation=e.evaluation)
 
 
-def _on_run_failed(tree: Tree, e: ev.RunFailed, _: ev.Stamped) -> Tree:
-    return tree._with_run(e.run, failure=e.failure, cost=e.cost)
+def _on_run_failed(tree: Tree, e: ev.RunFailed, s: ev.Stamped) -> Tree:
+    ended = tree.run(e.run).ended  # already known where the scoring failed
+    return tree._with_run(e.run, failure=e.failure, cost=e.cost, ended=s.time if ended is None else ended)
 
 
 def _on_node_diagnosed(tree: Tree, e: ev.NodeDiagnosed, _: ev.Stamped) -> Tree:
@@ -310,8 +321,10 @@ def _on_node_diagnosed(tree: Tree, e: ev.NodeDiagnosed, _: ev.Stamped) -> Tree:
 
 
 def _on_insight_recorded(tree: Tree, e: ev.InsightRecorded, _: ev.Stamped) -> Tree:
-    kept = tuple(i for i in tree.insights if i.text not in e.insight.supersedes)
-    return replace(tree, insights=(*kept, e.insight))
+    said = e.insight.text
+    gone = tuple(Superseded(i, said) for i in tree.insights if i.text in e.insight.supersedes and i.text != said)
+    kept = tuple(i for i in tree.insights if i.text not in {*e.insight.supersedes, said})
+    return replace(tree, insights=(*kept, e.insight), superseded=(*tree.superseded, *gone))
 
 
 def _on_jobs_allowed(tree: Tree, e: ev.JobsAllowed, _: ev.Stamped) -> Tree:

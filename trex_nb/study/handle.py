@@ -241,10 +241,16 @@ def _stop(c: cmd.Stop, s: Situation) -> Handled:
 def _set_budget(c: cmd.SetBudget, s: Situation) -> Handled:
     if c.minutes is not None and not math.isfinite(c.minutes):
         raise CommandError("A budget is a finite number of minutes.", "%trex budget --minutes 600")
-    changed = {n: v for n in ("rounds", "minutes", "samples") if (v := getattr(c, n)) is not None}
+    if c.price_per_hour is not None and not math.isfinite(c.price_per_hour):
+        raise CommandError("A price is a finite number.", '%trex budget --price "2.50 EUR"')
+    named = ("rounds", "minutes", "samples", "price_per_hour", "currency")
+    changed = {n: v for n in named if (v := getattr(c, n)) is not None}
     budget = s.tree.budget.model_copy(update=changed)
     used = f"used so far: {_count(s.tree.rounds, 'round')}, {s.tree.seconds / 60:.1f} minutes"
-    text = f"Budget: {budget.rounds} rounds, {budget.minutes:g} compute minutes, {budget.samples} samples; {used}."
+    price = f", {budget.price_per_hour:g} {budget.currency}".rstrip() + " an hour" if budget.price_per_hour else ""
+    text = (
+        f"Budget: {budget.rounds} rounds, {budget.minutes:g} compute minutes, {budget.samples} samples{price}; {used}."
+    )
     return Handled((ev.BudgetChanged(budget=budget),) if budget != s.tree.budget else (), text)
 
 

@@ -24,6 +24,7 @@ from trex_nb.settings import Settings
 from trex_nb.store.artifacts import StudyFolder, remove_tree, studies_in, write_rows
 from trex_nb.store.sqlite import SqliteStore
 from trex_nb.study.base_model import base_facts, small_hash
+from trex_nb.study.carry import insights_of
 from trex_nb.study.export import Replay, read_replay
 from trex_nb.study.intake import Prepared, prepare
 from trex_nb.study.parts import Parts, default_parts
@@ -39,13 +40,15 @@ def start(
     *,
     name: str | None = None,
     replay: str | Path | None = None,
+    insights_from: str | Path | None = None,
     settings: Settings | None = None,
     make_parts: PartsMaker = default_parts,
 ) -> Study:
     """Make the study of a task, or open it when it is there.
 
     `what` is the name of an embedded task, of a study that was started before, a YAML file or YAML text; `replay` is
-    the recipe.yaml of an export instead. `name` keeps several studies of one task apart. Raises `TaskError`.
+    the recipe.yaml of an export instead. `name` keeps several studies of one task apart; `insights_from` is another
+    study, by name or folder, whose insights are carried over. Raises `TaskError`.
     """
     settings = settings or Settings.from_environment()
     found, replayed = _found(what, replay, settings)
@@ -53,15 +56,18 @@ def start(
     if not is_study_name(wanted):
         raise TaskError(f"{wanted!r} cannot name a study.", "lower-case letters, digits, '.', '-' and '_'")
     folder = StudyFolder.of(settings.root, StudyId(wanted))
+    carried = insights_of(insights_from, settings.root) if insights_from is not None else ()
     if found is None and not folder.exists():
         find_task(str(what))  # raises, naming what there is
     if found is not None:
         prepared = prepare(found.task, found.train, found.search, found.test)
         if not folder.exists():
-            _create(folder, found, prepared, replayed)
+            _create(folder, found, prepared, replayed, settings)
     study = open_study(folder, settings, make_parts)
     if found is not None:
         _check_same(study, found, prepared.facts.hash)
+    if carried:
+        study.carry_over(carried)
     return study
 
 
@@ -93,8 +99,11 @@ def _found(
     return find_task(str(what)), None
 
 
-def _create(folder: StudyFolder, found: Found, prepared: Prepared, replay: Replay | None) -> None:
+def _create(
+    folder: StudyFolder, found: Found, prepared: Prepared, replay: Replay | None, settings: Settings
+) -> None:  # fmt: skip
     base = base_facts(found.task.base_model)
+    task = _priced(found.task, settings)
     part = StudyFolder(folder.path.with_name(f".{folder.path.name}.part{os.getpid()}"))
     try:
         remove_tree(part.path)
@@ -102,7 +111,7 @@ def _create(folder: StudyFolder, found: Found, prepared: Prepared, replay: Repla
         write_rows(part.references("search"), prepared.search)
         write_rows(part.references("test"), prepared.test)
         created = StudyCreated(
-            study=folder.path.name, task=found.task, origin=found.origin, data=prepared.facts, base=base,
+            study=folder.path.name, task=task, origin=found.origin, data=prepared.facts, base=base,
             root=baseline_plan(),
         )  # fmt: skip
         store = SqliteStore(part.database)
@@ -116,6 +125,15 @@ def _create(folder: StudyFolder, found: Found, prepared: Prepared, replay: Repla
             raise TaskError(what, "another folder: set TREX_HOME, or free what is in the way") from error
     finally:
         remove_tree(part.path)
+
+
+def _priced(task: Task, settings: Settings) -> Task:
+    """The task with the person's price of an hour, unless it has one of its own."""
+    if settings.price is None or task.budget.price_per_hour is not None:
+        return task
+    price, currency = settings.price
+    budget = task.budget.model_copy(update={"price_per_hour": price, "currency": currency})
+    return task.model_copy(update={"budget": budget})
 
 
 def baseline_plan() -> Plan:
@@ -167,6 +185,11 @@ def _check_same(study: Study, found: Found, data_hash: str) -> None:
             f"The study {study.name} was started with another {what}.",
             f"%trex start … --name {study.name}-2 for a new one; the old one stays as it is",
         )
-    if asked.budget not in (known.budget, tree.budget):
-        b = asked.budget
-        study.do(cmd.SetBudget(rounds=b.rounds, minutes=b.minutes, samples=b.samples))
+    if asked.budget.price_per_hour is not None:
+        known_budgets = [known.budget, tree.budget]
+    else:  # the price came from the settings or a command, and stays
+        free = {"price_per_hour": None, "currency": asked.budget.currency}
+        known_budgets = [b.model_copy(update=free) for b in (known.budget, tree.budget)]
+    if asked.budget not in known_budgets:
+        said = {n: v for n, v in asked.budget.model_dump().items() if v not in (None, "")}
+        study.do(cmd.SetBudget(**said))

@@ -14,7 +14,7 @@ import inspect
 import logging
 import threading
 import time as clock
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from concurrent.futures import CancelledError, Future
 from contextlib import suppress
 from dataclasses import dataclass
@@ -28,11 +28,14 @@ from trex_nb.core.base import Frozen
 from trex_nb.core.events import Actor, ProposalFailed, ProposalMade
 from trex_nb.core.ids import NodeId, StudyId
 from trex_nb.core.node import Node
+from trex_nb.core.result import Insight
 from trex_nb.errors import CommandError, StoreError
 from trex_nb.report import html, text
 from trex_nb.report.words import expected_words
 from trex_nb.search.tree import Tree
+from trex_nb.settings import price_in
 from trex_nb.store.artifacts import StudyFolder
+from trex_nb.study.carry import carried_over
 from trex_nb.study.decide import Instruction, decide, is_idle
 from trex_nb.study.effects import Effects
 from trex_nb.study.export import export
@@ -65,8 +68,9 @@ class Reply:
         return html.said_html(self.text)
 
 
-def _proposal_lines(node: Node) -> str:
-    return f"{node.id}  {node.plan.title}\n    {node.plan.hypothesis}\n    Expected: {expected_words(node.plan)}."
+def _proposal_lines(tree: Tree, node: Node) -> str:
+    expected = expected_words(node.plan, tree.budget)
+    return f"{node.id}  {node.plan.title}\n    {node.plan.hypothesis}\n    Expected: {expected}."
 
 
 def _made(kind: type[C], **fields: Any) -> C:
@@ -121,6 +125,10 @@ class Study:
         """Two nodes side by side, and whether their scores differ by more than noise."""
         a, b = self._known(first), self._known(second)
         return Page(text.compare_text(self.tree, a, b), html.compare_html(self.tree, a, b))
+
+    def insights(self) -> Page:
+        """What the study has learnt, what it rests on, and what no longer holds."""
+        return Page(text.insights_text(self.tree), html.insights_html(self.tree))
 
     def why(self, node: str) -> str:
         """The very text the Researcher saw before it proposed `node`."""
@@ -197,9 +205,18 @@ class Study:
         """End the jobs of `nodes`, or all jobs, and pause."""
         return self.do(_made(cmd.Stop, nodes=tuple(NodeId(n) for n in nodes)))
 
-    def budget(self, rounds: int | None = None, minutes: float | None = None, samples: int | None = None) -> Reply:
-        """Say what may be spent in all; without arguments, what is."""
-        return self.do(_made(cmd.SetBudget, rounds=rounds, minutes=minutes, samples=samples))
+    def budget(
+        self, rounds: int | None = None, minutes: float | None = None, samples: int | None = None,
+        price: str | float | None = None,
+    ) -> Reply:  # fmt: skip
+        """Say what may be spent in all, and what an hour of compute costs ("2.50 EUR"); without arguments, what is."""
+        said = None if price is None else price_in(str(price))
+        if price is not None and said is None:
+            raise CommandError(f"{price!r} is not a price.", '%trex budget --price "2.50 EUR"')
+        per_hour, currency = said or (None, None)
+        return self.do(_made(
+            cmd.SetBudget, rounds=rounds, minutes=minutes, samples=samples, price_per_hour=per_hour, currency=currency
+        ))  # fmt: skip
 
     def report(self, path: str | Path) -> Path:
         """Write the study as a page (.html) or a notebook (.ipynb) that reads without a kernel; returns the path."""
@@ -210,6 +227,10 @@ class Study:
         return export(self.tree, self.folder, self._known(node), Path(folder))
 
     # How it works
+
+    def carry_over(self, insights: Sequence[Insight]) -> None:
+        """Put insights of another study on record (see `trex_nb.study.carry`)."""
+        self._on_loop(self._carry_over(insights))
 
     def do(self, command: cmd.Command, actor: Actor = "human") -> Reply:
         """Carry out any command; raises `CommandError` when it is refused."""
@@ -277,7 +298,7 @@ class Study:
                 lines.append(f"No proposal: {answer.reason}")
             else:
                 nodes += answer.nodes
-                lines += [*(_proposal_lines(self.tree.nodes[n]) for n in answer.nodes), *answer.remarks]
+                lines += [*(_proposal_lines(self.tree, self.tree.nodes[n]) for n in answer.nodes), *answer.remarks]
         return Reply("\n".join(lines), tuple(nodes))
 
     def _wait_until(self, is_true: Callable[[], bool], timeout: float | None) -> bool:
@@ -318,6 +339,11 @@ class Study:
                 if not self.tree.requests or clock.monotonic() > deadline:
                     raise
                 await asyncio.sleep(_PUBLISH_SECONDS / 5)
+
+    async def _carry_over(self, insights: Sequence[Insight]) -> None:
+        self._writer.refresh()
+        self._writer.append(lambda tree: carried_over(tree, insights), "system")
+        self._wake.set()
 
     def _handle(self, command: cmd.Command, actor: Actor) -> Reply:
         said = ""

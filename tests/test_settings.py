@@ -1,0 +1,21 @@
+from __future__ import annotations
+
+import pytest
+
+from trex_nb.settings import Settings, price_in
+
+
+@pytest.mark.parametrize(
+    ("text", "price"),
+    [
+        ("2.50 EUR", (2.5, "EUR")), ("$3", (3.0, "$")), ("1.2", (1.2, "")), (".5 €", (0.5, "€")),
+        ("dear", None), ("", None),
+    ],
+)  # fmt: skip
+def test_a_price_is_a_number_with_a_currency(text: str, price: tuple[float, str] | None) -> None:
+    assert price_in(text) == price
+
+
+def test_the_price_of_an_hour_comes_from_the_environment() -> None:
+    assert Settings.from_environment({"TREX_PRICE_PER_HOUR": "2 EUR"}).price == (2.0, "EUR")
+    assert Settings.from_environment({}).price is None
