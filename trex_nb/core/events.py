@@ -13,7 +13,7 @@ from pydantic import Field, TypeAdapter
 from trex_nb.core.base import Frozen
 from trex_nb.core.ids import NodeId, RunId
 from trex_nb.core.plan import Plan
-from trex_nb.core.result import Checkpoint, Cost, Evaluation, Failure, Finding, Insight
+from trex_nb.core.result import Checkpoint, Cost, Evaluation, Failure, Finding, Insight, Start
 from trex_nb.core.task import Budget, DataFiles, Task
 
 Actor = Literal["human", "researcher", "executor", "system"]
@@ -60,7 +60,8 @@ class StudyCreated(Frozen):
 
 class ProposalRequested(Frozen):
     """`n` proposals are wanted under `parent`; `directions` are the person's words to follow, `of` the node they
-    were said about."""
+    were said about. `of_run` is the run of it whose weights the plans start from; `start` says which weights, as soon
+    as they are saved."""
 
     kind: Literal["proposal_requested"] = "proposal_requested"
     request: int
@@ -68,6 +69,8 @@ class ProposalRequested(Frozen):
     n: int = Field(ge=1)
     directions: str | None = None
     of: NodeId | None = None
+    of_run: RunId | None = None
+    start: Start | None = None
 
 
 class ProposalMade(Frozen):
@@ -115,12 +118,14 @@ class NodePruned(Frozen):
 
 
 class NodeRedirected(Frozen):
-    """The person said what to do instead; `request` asks for the child that follows the words."""
+    """The person said what to do instead; `request` asks for the child that follows the words. `run` is the run that
+    child starts from, where one was named."""
 
     kind: Literal["node_redirected"] = "node_redirected"
     node: NodeId
     text: str
     request: int
+    run: RunId | None = None
 
 
 class NodeEdited(Frozen):
@@ -141,7 +146,8 @@ class NodeNoted(Frozen):
 
 class JobSubmitted(Frozen):
     """A run was handed to the launcher. `attempt` counts from 1; `key` is the run's content hash; `folder` is relative
-    to the study's folder; `spent` is seconds of the attempt before."""
+    to the study's folder; `spent` is seconds of the attempt before. An attempt that goes on where another ended
+    `resumes` its checkpoint."""
 
     kind: Literal["job_submitted"] = "job_submitted"
     run: RunId
@@ -149,6 +155,7 @@ class JobSubmitted(Frozen):
     key: str
     folder: str
     spent: float = Field(0.0, ge=0)
+    resumes: Start | None = None
 
 
 class JobStarted(Frozen):
@@ -169,6 +176,16 @@ class JobProgressed(Frozen):
     total: int
     loss: float | None = None
     eval_loss: float | None = None
+    line: int
+
+
+class CheckpointSaved(Frozen):
+    """The run's state after `step` steps is on disk: the run can go on from it, and a child can start from it."""
+
+    kind: Literal["checkpoint_saved"] = "checkpoint_saved"
+    run: RunId
+    step: int
+    checkpoint: Checkpoint
     line: int
 
 
@@ -207,6 +224,13 @@ class RunFailed(Frozen):
     cost: Cost = Cost()
 
 
+class RunResumed(Frozen):
+    """The person wants a run that was stopped to go on; it waits for a job."""
+
+    kind: Literal["run_resumed"] = "run_resumed"
+    run: RunId
+
+
 class NodeDiagnosed(Frozen):
     """A Researcher looked at a finished node."""
 
@@ -230,10 +254,11 @@ class JobsAllowed(Frozen):
 
 
 class StopRequested(Frozen):
-    """The person wants the node's running jobs to end now."""
+    """The person wants the node's running jobs (that of one `run`, where one was named) to save their state and end."""
 
     kind: Literal["stop_requested"] = "stop_requested"
     node: NodeId
+    run: RunId | None = None
 
 
 class StudyPaused(Frozen):
@@ -287,10 +312,12 @@ Event = Annotated[
     | JobSubmitted
     | JobStarted
     | JobProgressed
+    | CheckpointSaved
     | JobFinished
     | RunReused
     | RunEvaluated
     | RunFailed
+    | RunResumed
     | NodeDiagnosed
     | InsightRecorded
     | JobsAllowed
