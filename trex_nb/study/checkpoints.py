@@ -12,9 +12,7 @@ from pathlib import Path
 
 from trex_nb.core.ids import RunId
 from trex_nb.search.tree import Tree
-from trex_nb.store.artifacts import StudyFolder
-
-_RESUME_ONLY = ("optimizer.pt", "scheduler.pt", "scaler.pt", "rng_state.pth", "trainer_state.json", "training_args.bin")
+from trex_nb.store.artifacts import RESUME_ONLY, StudyFolder
 
 
 def tidy(tree: Tree, folder: StudyFolder, run: RunId) -> None:
@@ -39,5 +37,5 @@ def _starts(tree: Tree) -> Iterator[str | None]:
 
 
 def _reduce(state: Path) -> None:
-    for name in _RESUME_ONLY:
+    for name in RESUME_ONLY:
         (state / name).unlink(missing_ok=True)
