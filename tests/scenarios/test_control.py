@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
 from tests.scenarios.house import House, statuses, until
+from trex_nb.agents.context import memory_context
 from trex_nb.core import commands as cmd
 from trex_nb.core import events as ev
 from trex_nb.core.ids import RunId, node_id
@@ -15,7 +17,10 @@ from trex_nb.core.node import Run
 from trex_nb.core.plan import Plan
 from trex_nb.core.result import Start
 from trex_nb.errors import CommandError
+from trex_nb.report.text import status_text
 from trex_nb.search.tree import Tree
+from trex_nb.store.artifacts import StudyFolder
+from trex_nb.study.export import read_replay, take_start
 from trex_nb.study.study import Study
 from trex_nb.testing.launchers import FakeJob
 from trex_nb.testing.researchers import ScriptedResearcher
@@ -294,3 +299,55 @@ def test_pruning_kills_and_saves_nothing(build: Build) -> None:
     assert job.ended
     with pytest.raises(CommandError, match="pruned"):
         study.resume("n1")
+
+
+def test_what_a_person_reads_of_a_stopped_run_and_of_a_child(build: Build) -> None:
+    house = build(is_auto=False)
+    study = training(house)
+    stopped(house, study)
+    study.redirect("n1.1", "faster")
+    study.wait(30)
+    shown = str(study.show("n1"))
+    assert "n1.1 stopped at step 5 of 10; %trex resume n1.1 goes on from there." in shown
+    assert "Stopped\n" in shown
+    assert "n1 stopped, %trex resume n1 goes on" in status_text(study.tree)
+    child = str(study.show("n2"))
+    assert "the weights of n1.1 at step 5" in child
+    assert "start: the base model → n1.1 at step 5" in child
+    assert "starts from" in str(study.compare("n1", "n2"))
+    assert "The plans start from the weights of n1.1 at step 5." in memory_context(
+        study.tree, ev.ProposalRequested(request=9, parent=node_id(1), n=1, start=study.tree.run(N1).saved)
+    )
+
+
+def test_an_export_of_a_child_holds_what_it_started_from(build: Build, tmp_path: Path) -> None:
+    house = build(is_auto=False)
+    study = training(house)
+    study.redirect("n1.1", "faster")
+    study.approve("n2")
+    until(study, lambda _: "n2.1" in house.launcher.jobs)
+    house.launcher.release(N1)
+    house.launcher.release(RunId("n2.1"))
+    study.wait(30)
+    (house.folder.run(RunId("n2.1"), 1) / "adapter").mkdir()
+    made = study.export("n2", tmp_path / "made")
+    assert [p.name for p in (made / "start").iterdir()] == ["weights"]
+    assert "continued from the weights of n1.1 at step 5" in (made / "README.md").read_text()
+    taken = take_start(read_replay(made / "recipe.yaml"), StudyFolder(tmp_path / "other"))
+    assert taken is not None
+    assert taken.checkpoint.path == "start"
+    assert (tmp_path / "other" / "start" / "weights").read_text() == "5"
+
+
+def test_a_run_that_waits_to_go_on_is_served_by_a_twin_that_finished(build: Build) -> None:
+    house = build(is_auto=False)
+    study = training(house, then=lora_plan("The same", r=2))
+    stopped(house, study)
+    study.plan(1)
+    study.approve("n2")
+    until(study, lambda _: "n2.1" in house.launcher.jobs)
+    study.resume("n1.1")
+    house.launcher.release(RunId("n2.1"))
+    study.wait(30)
+    assert study.tree.run(N1).source == "n2.1"
+    assert not list(house.folder.run(N1, 1).glob("checkpoint-*"))

@@ -127,7 +127,8 @@ def _of_run(tree: Tree, i: Any, outcome: str) -> Sequence[ev.Event]:
     run = tree.run(i.run)
     if isinstance(i, d.Launch | d.Reuse):
         return _begun(run, i)
-    return [] if run.is_finished or outcome == "silent" else _gone_on(run, i, outcome)
+    has_job = run.is_training or isinstance(i, d.Evaluate)
+    return [] if run.is_finished or not has_job or outcome == "silent" else _gone_on(run, i, outcome)
 
 
 def _begun(run: Run, i: d.Launch | d.Reuse) -> Sequence[ev.Event]:

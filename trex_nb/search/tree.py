@@ -304,7 +304,7 @@ def _on_run_reused(tree: Tree, e: ev.RunReused, _: ev.Stamped) -> Tree:
     old = tree.run(e.source)
     return tree._with_run(
         e.run, source=e.source, key=old.key, folder=old.folder, curve=old.curve,
-        checkpoint=old.checkpoint, evaluation=old.evaluation, cost=Cost(),
+        checkpoint=old.checkpoint, evaluation=old.evaluation, cost=Cost(), saved=None, is_queued=False,
     )  # fmt: skip
 
 

@@ -160,6 +160,7 @@ class Effects:
         """Serve a run from history."""
         event = ev.RunReused(run=i.run, source=i.source)
         self._writer.append(lambda tree: [event] if tree.run(i.run).is_due else (), "system")
+        await self._tidy(i.run)
 
     async def watch(self, i: d.Watch) -> None:
         """Follow a run's job, starting it if it never was."""
