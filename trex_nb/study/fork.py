@@ -5,6 +5,7 @@ Researchers plan such a child as any other; the study adds where it starts, so t
 
 from __future__ import annotations
 
+from trex_nb.core.ids import node_of
 from trex_nb.core.plan import Change, Plan, Proposal
 from trex_nb.core.result import Start
 from trex_nb.core.training import LoraTraining, TrainingConfig
@@ -19,7 +20,7 @@ def started(tree: Tree, proposal: Proposal, start: Start) -> Proposal:
     """`proposal` with plans that start from `start`; raises `CommandError` when one cannot."""
     theirs = tree.run(start.run).config
     for plan in proposal.plans:
-        check_fit(theirs, plan)
+        check_fit(theirs, plan, start)
     return proposal.model_copy(update={"plans": tuple(starting(p, start) for p in proposal.plans)})
 
 
@@ -40,31 +41,31 @@ def edited_start(old: Plan, told: Plan) -> Plan:
     new config cannot be."""
     if old.start is None:
         return told
-    check_fit(old.configs[0], told)
+    check_fit(old.configs[0], told, old.start)
     change = Change(field=FIELD, before="the base model", after=str(old.start))
     title = f"{told.title[:150]}, from {old.start}"
     return told.model_copy(update={"start": old.start, "title": title, "changes": (*told.changes, change)})
 
 
-def check_fit(theirs: TrainingConfig, plan: Plan) -> None:
-    """Whether weights trained by the config `theirs` can be what `plan` starts from; raises `CommandError` if not.
+def check_fit(theirs: TrainingConfig, plan: Plan, start: Start) -> None:
+    """Whether `start`, trained by the config `theirs`, can be what `plan` starts from; raises `CommandError` if not.
 
     An adapter of another rank has no place for them; one of another scale would make another model of them.
     """
     for ours in plan.configs:
         if ours.method != theirs.method:
-            raise _refusal(f"{_name(theirs)} cannot go on as {_name(ours)}")
+            raise _refusal(f"{_name(theirs)} cannot go on as {_name(ours)}", start)
         if isinstance(ours, LoraTraining) and isinstance(theirs, LoraTraining):
             for field in _SHAPE:
                 if getattr(ours, field) != getattr(theirs, field):
                     before, after = getattr(theirs, field), getattr(ours, field)
-                    raise _refusal(f"An adapter with {field} {before} cannot go on with {field} {after}")
+                    raise _refusal(f"An adapter with {field} {before} cannot go on with {field} {after}", start)
 
 
 def _name(config: TrainingConfig) -> str:
     return {"none": "The base model", "lora": "an adapter", "full": "a full model"}[config.method]
 
 
-def _refusal(what: str) -> CommandError:
-    what = what[0].upper() + what[1:]
-    return CommandError(f"{what}.", 'redirect the node instead of the run (%trex redirect n4 "…"): from the base model')
+def _refusal(what: str, start: Start) -> CommandError:
+    hint = f'%trex redirect {node_of(start.run)} "…", for a child that starts from the base model'
+    return CommandError(f"{what[0].upper()}{what[1:]}.", hint)
