@@ -41,3 +41,12 @@ def test_what_is_saved_is_named_by_the_method(tmp_path: Path, kind: type[LoraTra
     )
     made = notebook(replace(asked, node=replace(asked.node, plan=plan)))
     assert made["cells"][-1]["source"] == f'finish(trained, "{"adapter" if kind is LoraTraining else "model"}")'
+
+
+def test_where_training_starts_or_goes_on_is_named_relative_to_the_notebook(tmp_path: Path) -> None:
+    asked = assignment(tmp_path)
+    other = tmp_path / "runs" / "n4.2" / "checkpoint-60"
+    forked, resumed = notebook(replace(asked, start=other)), notebook(replace(asked, resume=other))
+    for made, how in ((forked, "start"), (resumed, "resume")):
+        sources = [c["source"] for c in made["cells"]]
+        assert f'trained = fit(base, rows, config, {how}="../n4.2/checkpoint-60")' in sources

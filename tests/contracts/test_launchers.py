@@ -13,10 +13,27 @@ from trex_nb.core.job import Failed, Finished, JobSpec, JobUpdate, Progressed, S
 from trex_nb.core.result import Checkpoint, Cost, Failure
 from trex_nb.launch.inline import InlineLauncher
 from trex_nb.launch.kernel import KernelLauncher
-from trex_nb.testing.launchers import BAD, GOOD, SLOW, FakeLauncher, LauncherContract, MakeSpec, notebook_job
+from trex_nb.testing.launchers import (
+    BAD,
+    DEAF,
+    GOOD,
+    SLOW,
+    TRAINS,
+    FakeJob,
+    FakeLauncher,
+    LauncherContract,
+    MakeSpec,
+    notebook_job,
+)
 
 SCRIPTS: dict[str, Sequence[JobUpdate]] = {
     SLOW: [Started(pid=1)],
+    DEAF: [Started(pid=1), Progressed(step=1, total=2, loss=1.0)],
+    TRAINS: [
+        Started(pid=1),
+        Progressed(step=2, total=1200, loss=1.0),
+        Finished(checkpoint=Checkpoint(kind="adapter", path="adapter"), cost=Cost(steps=2)),
+    ],
     BAD: [
         Started(pid=1),
         Failed(failure=Failure(stage="train", kind="error", message="ValueError: the data smell")),
@@ -47,12 +64,24 @@ class TestInlineLauncher(LauncherContract):
         return InlineLauncher()
 
 
+class Holding(FakeLauncher):
+    """Plays at once; but a job that heeds wishes trains until it was asked to save."""
+
+    async def submit(self, spec: JobSpec) -> FakeJob:
+        is_new = spec.job not in self._by_id
+        job = await super().submit(spec)
+        if is_new:
+            job.on_saved = job.play
+            job.play(2 if spec.env["first cell"] == TRAINS else None)
+        return job
+
+
 class TestFakeLauncher(LauncherContract):
     """The fake plays the script that belongs to a job's first cell."""
 
     @pytest.fixture
     def launcher(self) -> FakeLauncher:
-        return FakeLauncher(lambda spec: SCRIPTS[spec.env["first cell"]], auto=True)
+        return Holding(lambda spec: SCRIPTS[spec.env["first cell"]])
 
     @pytest.fixture
     def make_spec(self) -> MakeSpec:

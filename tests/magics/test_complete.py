@@ -22,6 +22,18 @@ def test_what_may_follow_is_offered(text: str, found: list[str]) -> None:
     assert candidates(text, nodes) == found
 
 
+def runs() -> list[str]:
+    return ["n1.1", "n1.2", "n10.1"]
+
+
+@pytest.mark.parametrize(("text", "found"), [
+    ("%trex stop n1.", ["n1.1", "n1.2"]), ("%trex resume n1.1 n10", ["n10", "n10.1"]),
+    ("%trex redirect n1.2", ["n1.2"]), ("%trex approve n1.", []), ("%trex resume ", [*nodes(), *runs()]),
+])  # fmt: skip
+def test_runs_are_offered_where_a_run_can_be_named(text: str, found: list[str]) -> None:
+    assert sorted(candidates(text, nodes, runs=runs) or []) == sorted(found)
+
+
 def test_every_subcommand_is_offered_at_first() -> None:
     assert candidates("%trex ", nodes) == list(PARSERS)
 

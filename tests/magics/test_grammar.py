@@ -41,6 +41,15 @@ def test_a_person_s_words_stay_as_they_are(line: str, text: str) -> None:
     assert words_of(line, "node", "text") == ["n3", [text]]
 
 
+@pytest.mark.parametrize("line", ["stop n1.1 n2", "resume n1.1, n2", "resume n1.1,n2"])
+def test_what_runs_is_stopped_and_resumed_by_name(line: str) -> None:
+    assert words_of(line, "nodes") == [["n1.1", "n2"]]
+
+
+def test_all_is_stopped_and_the_study_resumed_without_names() -> None:
+    assert words_of("stop", "nodes") == words_of("resume", "nodes") == [[]]
+
+
 def test_words_may_come_from_the_cell() -> None:
     assert words_of("note n1", "node", "text") == ["n1", []]
 

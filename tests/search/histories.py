@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from trex_nb.core import commands as cmd
 from trex_nb.core import events as ev
-from trex_nb.core.ids import node_id, run_index
+from trex_nb.core.ids import node_id, node_of, run_id, run_index
 from trex_nb.core.node import Run
 from trex_nb.core.result import Checkpoint, Cost, Failure
 from trex_nb.core.training import Untrained
@@ -21,12 +21,14 @@ from trex_nb.study.handle import Situation, handle
 from trex_nb.testing import trees
 
 NODES = st.integers(0, 6).map(node_id)
+RUNS = st.builds(run_id, NODES, st.integers(1, 3))
 WORDS = st.text(min_size=1, max_size=5)
 COMMANDS = st.one_of(
     st.builds(cmd.Propose, n=st.integers(1, 4), under=st.none() | NODES),
     st.builds(cmd.Approve, nodes=st.tuples(NODES)),
     st.builds(cmd.Prune, nodes=st.tuples(NODES)),
     st.builds(cmd.Redirect, node=NODES, text=WORDS),
+    st.builds(lambda run, text: cmd.Redirect(node=node_of(run), run=run, text=text), RUNS, WORDS),
     st.builds(cmd.Edit, node=NODES, fields=st.fixed_dictionaries({"r": st.integers(1, 64)})),
     st.builds(cmd.Note, node=NODES, text=WORDS),
     st.builds(cmd.Run, jobs=st.integers(1, 3)),
@@ -34,6 +36,9 @@ COMMANDS = st.one_of(
     st.just(cmd.Pause()),
     st.just(cmd.Resume()),
     st.builds(cmd.Stop, nodes=st.just(()) | st.tuples(NODES)),
+    st.builds(cmd.Stop, runs=st.tuples(RUNS)),
+    st.builds(cmd.Resume, nodes=st.tuples(NODES)),
+    st.builds(cmd.Resume, runs=st.tuples(RUNS)),
     st.builds(cmd.SetBudget, rounds=st.integers(1, 9)),
 )
 OUTCOMES = st.sampled_from(["good", "good", "bad", "lost", "silent"])
@@ -90,8 +95,12 @@ class History:
             return [ev.NodeApproved(node=i.node)]
         if isinstance(i, d.EndAuto):
             return [ev.AutoStopped(why=i.why)]
-        if isinstance(i, d.Reflect):
-            return [ev.NodeDiagnosed(node=i.node, findings=())]
+        if isinstance(i, d.Refuse | d.Reflect):
+            return [
+                ev.ProposalFailed(request=i.request, reason=i.why)
+                if isinstance(i, d.Refuse)
+                else ev.NodeDiagnosed(node=i.node, findings=())
+            ]
         return _of_run(self.tree, i, outcome)
 
 
@@ -103,6 +112,7 @@ def _proposal(tree: Tree, i: d.Propose, outcome: str) -> Sequence[ev.Event]:
         return [ev.ProposalFailed(request=number, reason="no idea")]
     new = [len(tree.nodes) + k for k in range(i.request.n)]
     plans = [trees.lora_plan(f"Plan {k}", learning_rate=1e-3 * k, runs=1 + k % 3) for k in new]
+    plans = [p.model_copy(update={"start": i.request.start}) for p in plans]
     made = ev.ProposalMade(request=number, nodes=tuple(node_id(k) for k in new), rationale="", context="")
     return [
         made,
@@ -117,20 +127,32 @@ def _of_run(tree: Tree, i: Any, outcome: str) -> Sequence[ev.Event]:
     run = tree.run(i.run)
     if isinstance(i, d.Launch | d.Reuse):
         return _begun(run, i)
-    return [] if run.is_finished or outcome == "silent" else _gone_on(run, i, outcome)
+    has_job = run.is_training or isinstance(i, d.Evaluate)
+    return [] if run.is_finished or not has_job or outcome == "silent" else _gone_on(run, i, outcome)
 
 
 def _begun(run: Run, i: d.Launch | d.Reuse) -> Sequence[ev.Event]:
     if isinstance(i, d.Launch):
-        submitted = ev.JobSubmitted(run=run.id, attempt=1, key=i.key, folder=f"runs/{run.id}")
+        attempt = run.attempt + 1
+        folder = f"runs/{run.id}-{attempt}"
+        submitted = ev.JobSubmitted(run=run.id, attempt=attempt, key=i.key, folder=folder, resumes=run.saved)
         base = ev.JobFinished(run=run.id, checkpoint=Checkpoint(kind="base"), cost=Cost(), line=0)
         return [submitted, base] if isinstance(run.config, Untrained) else [submitted]
     return [ev.RunReused(run=run.id, source=i.source)]
 
 
 def _gone_on(run: Run, i: Any, outcome: str) -> Sequence[ev.Event]:
+    step = 1 + (run.saved.step if run.saved else 0)
+    saved = ev.CheckpointSaved(
+        run=run.id, step=step, checkpoint=Checkpoint(kind="adapter", path=f"{run.folder}/checkpoint-{step}"), line=2
+    )
+    failed = ev.RunFailed(run=run.id, failure=Failure(stage="infra", kind="stopped", message="stopped"))
+    if isinstance(i, d.Save):
+        return [failed] if outcome == "bad" else [saved]
+    if isinstance(i, d.Stop):
+        return [failed] if outcome == "bad" else [saved, failed]
     if isinstance(i, d.Cancel) or outcome == "bad":
-        return [ev.RunFailed(run=run.id, failure=Failure(stage="infra", kind="stopped", message="stopped"))]
+        return [failed]
     if isinstance(i, d.Watch) and outcome == "lost":
         return [ev.JobStarted(run=run.id, pid=1, line=1), ev.JobProgressed(run=run.id, step=1, total=2, line=2)]
     if isinstance(i, d.Watch):

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 from hypothesis import HealthCheck, given, settings
 
 from tests.search.histories import STEPS, History
+from trex_nb.core.events import RunResumed
 from trex_nb.core.ids import ROOT, node_of
 from trex_nb.core.node import Status
 from trex_nb.search.layout import layout
@@ -62,9 +64,21 @@ def test_never_more_jobs_at_once_than_were_allowed(steps: list[Any]) -> None:
 
 @LAW
 @given(STEPS)
-def test_no_run_is_launched_twice(steps: list[Any]) -> None:
-    runs = [i.run for _, i in History().live(steps).launched]
-    assert len(runs) == len(set(runs))
+def test_no_run_is_launched_twice_unless_a_person_resumed_it(steps: list[Any]) -> None:
+    history = History().live(steps)
+    launched = Counter(i.run for _, i in history.launched)
+    resumed = Counter(s.event.run for s in history.log if isinstance(s.event, RunResumed))
+    assert all(times <= 1 + resumed[run] for run, times in launched.items())
+
+
+@LAW
+@given(STEPS)
+def test_a_curve_never_goes_back_and_a_state_is_kept_only_of_what_can_go_on(steps: list[Any]) -> None:
+    for node in History().live(steps).tree.nodes.values():
+        for run in node.runs:
+            steps_seen = [p.step for p in run.curve]
+            assert steps_seen == sorted(steps_seen)
+            assert run.saved is None or run.checkpoint is None
 
 
 @LAW

@@ -108,3 +108,19 @@ def test_a_thousand_nodes_replay_quickly() -> None:
     """No clock: a study of a thousand nodes is simply part of this test's time limit."""
     tree = trees.tree_of_scores([(n, n // 3, 0.5) for n in range(1, 1000)])
     assert len(tree.subtree(node(0))) == 1000
+
+
+OLD = """
+{"kind":"proposal_requested","request":1,"parent":"n0","n":1,"directions":"faster","of":"n0"}
+{"kind":"node_redirected","node":"n0","text":"faster","request":1}
+{"kind":"job_submitted","run":"n0.1","attempt":1,"key":"k","folder":"runs/n0.1","spent":0.0}
+{"kind":"stop_requested","node":"n0"}
+{"kind":"run_failed","run":"n0.1","failure":{"stage":"infra","kind":"stopped","message":"The job was cancelled."}}
+"""
+
+
+def test_a_log_from_before_runs_could_go_on_replays_and_its_stopped_runs_can_begin_again() -> None:
+    events = [ev.event_adapter.validate_json(line) for line in OLD.strip().splitlines()]
+    run = trees.tree_of(events).root.runs[0]
+    assert (run.attempt, run.first_attempt, run.saved, run.resumes) == (1, 1, None, None)
+    assert run.is_resumable

@@ -34,6 +34,7 @@ def _text(tree: TreeView, request: ProposalRequested, key: Sequence[Node]) -> st
     parent = tree.nodes[request.parent]
     parts = [
         f"Directions of the person: {request.directions}" if request.directions else "",
+        f"The plans start from the weights of {request.start}." if request.start else "",
         f"Goal: {tree.task.goal}",
         f"Metric: {tree.task.metric} on {tree.data.search} search items; {tree.data.train} training rows.",
         _section("Path from the baseline", [_line(n) for n in tree.path(parent.id)]),

@@ -63,9 +63,9 @@ def _training_cells(assignment: Assignment, config: Trained) -> list[dict[str, A
     return [
         _markdown("## Data\nThe recipe's operators, in order, on the study's train split."),
         _code(_data_cell(assignment)),
-        _markdown("## Training"),
+        _markdown(_training_words(assignment)),
         _code(_base_cell(assignment)),
-        _code("trained = fit(base, rows, config)"),
+        _code(_fit_cell(assignment)),
         _markdown("## The checkpoint"),
         _code(f'finish(trained, "{"adapter" if config.method == "lora" else "model"}")'),
     ]
@@ -98,8 +98,30 @@ def _indented(text: str) -> str:
     return "\n".join(f"    {line}" for line in text.splitlines())
 
 
+def _training_words(assignment: Assignment) -> str:
+    start = assignment.node.plan.start
+    if assignment.resume is not None:
+        return "## Training\nIt goes on from the state that was saved when it stopped, as if it never had."
+    if start is not None:
+        return f"## Training\nIt starts from the weights of {start}, with a fresh optimiser and schedule."
+    return "## Training"
+
+
+def _fit_cell(assignment: Assignment) -> str:
+    if assignment.resume is not None:
+        return f'trained = fit(base, rows, config, resume="{_beside(assignment, assignment.resume)}")'
+    if assignment.start is not None:
+        return f'trained = fit(base, rows, config, start="{_beside(assignment, assignment.start)}")'
+    return "trained = fit(base, rows, config)"
+
+
+def _beside(assignment: Assignment, path: Path) -> str:
+    """`path` as the notebook names it: relative to its folder, so that the study can be moved."""
+    return Path(os.path.relpath(path, assignment.folder)).as_posix()
+
+
 def _data_cell(assignment: Assignment) -> str:
-    train = Path(os.path.relpath(assignment.train_file, assignment.folder)).as_posix()
+    train = _beside(assignment, assignment.train_file)
     return (
         "from trex_nb.train import fit, finish, load_base, prepare\n\n"
         f'rows = prepare(recipe, "{train}", fidelity={assignment.node.plan.fidelity}, '

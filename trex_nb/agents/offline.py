@@ -138,7 +138,7 @@ def _chosen(
     while ideas and made < request.n:
         first, prediction = _most_worthwhile(ideas, surrogate, best)
         ideas = [i for i in ideas if i.point != first.point or (i.fidelity != first.fidelity and i.why != first.why)]
-        if _bare(tree, space, request, first).hash in known:
+        if _bare(tree, space, request, first).hash in known and request.start is None:  # a start makes it new
             continue
         ideas = [i for i in ideas if i.point != first.point]
         if surrogate:

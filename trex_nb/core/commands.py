@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, TypeAdapter
 
 from trex_nb.core.base import Frozen
-from trex_nb.core.ids import NodeId
+from trex_nb.core.ids import NodeId, RunId
 from trex_nb.core.task import PolicyName
 
 
@@ -39,10 +39,12 @@ class Prune(Frozen):
 
 
 class Redirect(Frozen):
-    """Ask for a child of `node` that follows `text`; a node that waits for a decision is set aside."""
+    """Ask for a child of `node` that follows `text`; a node that waits for a decision is set aside. With `run`, a run
+    of that node, the child starts from the run's weights as they are now; a live run goes on."""
 
     do: Literal["redirect"] = "redirect"
     node: NodeId
+    run: RunId | None = None
     text: str = Field(min_length=1, max_length=100_000)
 
 
@@ -86,16 +88,21 @@ class Pause(Frozen):
 
 
 class Resume(Frozen):
-    """Go on as before the pause."""
+    """Let stopped `runs`, and all stopped runs of `nodes`, go on from where they were saved; with neither, go on as
+    before the pause."""
 
     do: Literal["resume"] = "resume"
+    nodes: tuple[NodeId, ...] = ()
+    runs: tuple[RunId, ...] = ()
 
 
 class Stop(Frozen):
-    """Stop the jobs of `nodes` (of all running nodes when empty) and, when empty, pause too."""
+    """Have the jobs of `nodes` and `runs` save their state and end; with neither, those of all running nodes, and
+    pause too."""
 
     do: Literal["stop"] = "stop"
     nodes: tuple[NodeId, ...] = ()
+    runs: tuple[RunId, ...] = ()
 
 
 class SetBudget(Frozen):

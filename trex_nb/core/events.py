@@ -13,7 +13,7 @@ from pydantic import Field, TypeAdapter
 from trex_nb.core.base import Frozen
 from trex_nb.core.ids import NodeId, RunId
 from trex_nb.core.plan import Plan
-from trex_nb.core.result import Checkpoint, Cost, Evaluation, Failure, Finding, Insight
+from trex_nb.core.result import Checkpoint, Cost, Evaluation, Failure, Finding, Insight, Start
 from trex_nb.core.task import Budget, DataFiles, Policy, Task
 
 Actor = Literal["human", "researcher", "executor", "system"]
@@ -60,7 +60,8 @@ class StudyCreated(Frozen):
 
 class ProposalRequested(Frozen):
     """`n` proposals are wanted under `parent`, each of up to `runs` parallel runs; `directions` are the person's words
-    to follow, `of` the node they were said about."""
+    to follow, `of` the node they were said about. `of_run` is the run of it whose weights the plans start from; `start`
+    says which weights, as soon as they are saved."""
 
     kind: Literal["proposal_requested"] = "proposal_requested"
     request: int
@@ -69,6 +70,8 @@ class ProposalRequested(Frozen):
     runs: int = Field(1, ge=1, le=5)
     directions: str | None = None
     of: NodeId | None = None
+    of_run: RunId | None = None
+    start: Start | None = None
 
 
 class ProposalMade(Frozen):
@@ -116,12 +119,14 @@ class NodePruned(Frozen):
 
 
 class NodeRedirected(Frozen):
-    """The person said what to do instead; `request` asks for the child that follows the words."""
+    """The person said what to do instead; `request` asks for the child that follows the words. `run` is the run that
+    child starts from, where one was named."""
 
     kind: Literal["node_redirected"] = "node_redirected"
     node: NodeId
     text: str
     request: int
+    run: RunId | None = None
 
 
 class NodeEdited(Frozen):
@@ -142,7 +147,8 @@ class NodeNoted(Frozen):
 
 class JobSubmitted(Frozen):
     """A run was handed to the launcher. `attempt` counts from 1; `key` is the run's content hash; `folder` is relative
-    to the study's folder; `spent` is seconds of the attempt before."""
+    to the study's folder; `spent` is seconds of the attempt before. An attempt that goes on where another ended
+    `resumes` its checkpoint."""
 
     kind: Literal["job_submitted"] = "job_submitted"
     run: RunId
@@ -150,6 +156,7 @@ class JobSubmitted(Frozen):
     key: str
     folder: str
     spent: float = Field(0.0, ge=0)
+    resumes: Start | None = None
 
 
 class JobStarted(Frozen):
@@ -170,6 +177,16 @@ class JobProgressed(Frozen):
     total: int
     loss: float | None = None
     eval_loss: float | None = None
+    line: int
+
+
+class CheckpointSaved(Frozen):
+    """The run's state after `step` steps is on disk: the run can go on from it, and a child can start from it."""
+
+    kind: Literal["checkpoint_saved"] = "checkpoint_saved"
+    run: RunId
+    step: int
+    checkpoint: Checkpoint
     line: int
 
 
@@ -208,6 +225,13 @@ class RunFailed(Frozen):
     cost: Cost = Cost()
 
 
+class RunResumed(Frozen):
+    """The person wants a run that was stopped to go on; it waits for a job."""
+
+    kind: Literal["run_resumed"] = "run_resumed"
+    run: RunId
+
+
 class NodeDiagnosed(Frozen):
     """A Researcher looked at a finished node."""
 
@@ -231,10 +255,11 @@ class JobsAllowed(Frozen):
 
 
 class StopRequested(Frozen):
-    """The person wants the node's running jobs to end now."""
+    """The person wants the node's running jobs (that of one `run`, where one was named) to save their state and end."""
 
     kind: Literal["stop_requested"] = "stop_requested"
     node: NodeId
+    run: RunId | None = None
 
 
 class StudyPaused(Frozen):
@@ -296,10 +321,12 @@ Event = Annotated[
     | JobSubmitted
     | JobStarted
     | JobProgressed
+    | CheckpointSaved
     | JobFinished
     | RunReused
     | RunEvaluated
     | RunFailed
+    | RunResumed
     | NodeDiagnosed
     | InsightRecorded
     | JobsAllowed

@@ -21,12 +21,14 @@ JobId = NewType("JobId", str)
 
 class JobSpec(Frozen):
     """What to run. `folder` is absolute and holds `experiment.ipynb`; `threads` is the number of cores granted;
-    `env` is added to a clean environment; `timeout` is in seconds of wall time."""
+    `env` is added to a clean environment; `timeout` is in seconds of wall time; `grace` is how many seconds a job has
+    to end by itself when it is asked to stop."""
 
     run: RunId
     folder: str
     timeout: float = Field(gt=0)
     threads: int = Field(1, ge=1)
+    grace: float = Field(120.0, ge=0)
     env: dict[str, str] = Field(default_factory=dict)
 
     @property
@@ -55,6 +57,26 @@ class Progressed(Frozen):
     eval_loss: float | None = None
 
 
+class Saved(Frozen):
+    """The run's state is on disk, whole, after `step` of `total` steps: training can go on or start from it."""
+
+    kind: Literal["saved"] = "saved"
+    line: int = 0
+    step: int
+    total: int
+    checkpoint: Checkpoint
+
+
+class NotSaved(Frozen):
+    """The run's state could not be saved, for `reason` (a full disk); the training itself is not harmed."""
+
+    kind: Literal["not_saved"] = "not_saved"
+    line: int = 0
+    step: int
+    total: int
+    reason: str
+
+
 class Finished(Frozen):
     """All cells ran; the checkpoint is on disk."""
 
@@ -73,7 +95,7 @@ class Failed(Frozen):
     cost: Cost = Cost()
 
 
-JobUpdate = Annotated[Started | Progressed | Finished | Failed, Field(discriminator="kind")]
+JobUpdate = Annotated[Started | Progressed | Saved | NotSaved | Finished | Failed, Field(discriminator="kind")]
 
 METRICS_MIME = "application/vnd.trex.metrics+json"
 """Display data of this type carries a run's curve: `{"points": [{"step","total","loss","eval_loss"}, …]}`. It is
@@ -84,3 +106,10 @@ OUTCOME_MIME = "application/vnd.trex.outcome+json"
 
 FAILURE_MIME = "application/vnd.trex.failure+json"
 """Display data of this type states a `Failure` that the training code itself recognised."""
+
+SAVED_MIME = "application/vnd.trex.saved+json"
+"""Display data of this type says that the run's state was saved, or why not: a `Saved` or a `NotSaved` without line."""
+
+STOP_WISH, SAVE_WISH = "stop", "save"
+"""Files in a job's folder by which somebody asks its training code to save its state and stop, or to save it and go on.
+The first need only be there; the second holds a text that is another one for every wish."""

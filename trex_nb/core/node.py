@@ -16,7 +16,7 @@ from enum import StrEnum
 from trex_nb.core.events import Actor
 from trex_nb.core.ids import NodeId, RunId
 from trex_nb.core.plan import Plan
-from trex_nb.core.result import Checkpoint, Cost, Evaluation, Failure, Finding, Score
+from trex_nb.core.result import Checkpoint, Cost, Evaluation, Failure, Finding, Score, Start
 from trex_nb.core.training import TrainingConfig
 
 
@@ -52,8 +52,13 @@ _NO_COST = Cost()
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One TrainingConfig of a node on its way from nothing to an evaluation or a failure. `began` and `ended` are when
-    the last attempt's job was submitted and when it ended (epoch seconds)."""
+    """One TrainingConfig of a node on its way from nothing to an evaluation or a failure.
+
+    `began` and `ended` are when the last attempt's job was submitted and when it ended (epoch seconds). `saved` is the
+    newest state on disk that the run can go on from, `resumes` the one its attempt did go on from; `first_attempt` is
+    the attempt a person asked for last (those after it were retries), and `is_queued` says that the person let a
+    stopped run go on and no job has taken it up yet.
+    """
 
     id: RunId
     config: TrainingConfig
@@ -72,6 +77,10 @@ class Run:
     stop_requested: bool = False
     began: float | None = None
     ended: float | None = None
+    saved: Start | None = None
+    resumes: Start | None = None
+    first_attempt: int = 1
+    is_queued: bool = False
 
     @property
     def is_submitted(self) -> bool:
@@ -92,7 +101,36 @@ class Run:
     @property
     def is_training(self) -> bool:
         """Whether a job is at work for this run (its checkpoint is not there yet)."""
-        return self.is_submitted and not self.is_finished and self.checkpoint is None
+        return self.is_submitted and not self.is_finished and not self.is_queued and self.checkpoint is None
+
+    @property
+    def is_due(self) -> bool:
+        """Whether the run waits for a job: its first one, or one that goes on."""
+        return self.is_queued or not self.is_submitted
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing more comes of the run unless a person says so."""
+        return self.is_finished or (self.stop_requested and not self.is_submitted)
+
+    @property
+    def is_resumable(self) -> bool:
+        """Whether the run ended before its time and can go on: from its saved state, or else from its beginning."""
+        was_stopped = self.failure is not None and (self.saved is not None or self.failure.kind == "stopped")
+        return was_stopped or (self.stop_requested and not self.is_submitted)
+
+    @property
+    def weights(self) -> Start | None:
+        """The newest trained weights on disk, from which a child can start."""
+        if self.checkpoint is None or self.checkpoint.path is None:
+            return self.saved
+        return Start(run=self.id, step=self.steps, checkpoint=self.checkpoint)
+
+    @property
+    def steps(self) -> int:
+        """Optimiser steps behind the run's checkpoint, over all attempts it was made in."""
+        before = self.resumes.step if self.resumes else 0
+        return before + self.cost.steps or (self.curve[-1].step if self.curve else 0)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from pydantic import Field
 from trex_nb.core.base import Frozen, content_hash
 from trex_nb.core.ids import NodeId
 from trex_nb.core.recipe import DataRecipe
+from trex_nb.core.result import Start
 from trex_nb.core.training import TrainingConfig
 
 
@@ -44,7 +45,8 @@ class Expectation(Frozen):
 
 
 class Plan(Frozen):
-    """One experiment. `fidelity` is the share of the prepared rows that is used: 1 is a full run, less a probe."""
+    """One experiment. `fidelity` is the share of the prepared rows that is used: 1 is a full run, less a probe. Its
+    runs start from the base model, or from another run's weights (`start`) with a fresh optimiser and schedule."""
 
     title: str = Field(min_length=1, max_length=200)
     hypothesis: str = Field(min_length=1)
@@ -53,11 +55,13 @@ class Plan(Frozen):
     fidelity: float = Field(1.0, gt=0, le=1)
     changes: tuple[Change, ...] = ()
     expected: Expectation
+    start: Start | None = None
 
     @property
     def hash(self) -> str:
         """Identity of what would be run, whatever is said about it."""
-        return content_hash(self.recipe, [c.model_dump(mode="json") for c in self.configs], self.fidelity)
+        configs = [c.model_dump(mode="json") for c in self.configs]
+        return content_hash(self.recipe, configs, self.fidelity, *([self.start] if self.start else []))
 
 
 class Proposal(Frozen):
@@ -72,6 +76,7 @@ class Proposal(Frozen):
 
 
 def run_key(data: str, base: str, plan: Plan, index: int) -> str:
-    """Content hash of one run: equal keys mean equal data, base model, recipe, config (with its seed) and fidelity,
-    so the result of one serves for the other. `data` and `base` are content hashes."""
-    return content_hash(data, base, plan.recipe, plan.configs[index], plan.fidelity)
+    """Content hash of one run: equal keys mean equal data, base model, recipe, config (with its seed), fidelity and
+    start, so the result of one serves for the other. `data` and `base` are content hashes."""
+    start = [plan.start] if plan.start else []
+    return content_hash(data, base, plan.recipe, plan.configs[index], plan.fidelity, *start)

@@ -93,7 +93,9 @@ class Researcher(Protocol):
 @dataclass(frozen=True, slots=True)
 class Assignment:
     """One run for an Executor to prepare. `folder` is the run's own folder, `train_file` the prepared train split,
-    `base_model` what the person named; `samples` is the most training rows, `timeout` is in seconds."""
+    `base_model` what the person named; `samples` is the most training rows, `timeout` is in seconds. `start` is the
+    folder of the weights that training starts from (those of `node.plan.start`); `resume` that of the run's own saved
+    state, from which it goes on, and then `start` is of no account."""
 
     task: Task
     node: Node
@@ -104,6 +106,8 @@ class Assignment:
     samples: int
     threads: int
     timeout: float
+    start: Path | None = None
+    resume: Path | None = None
 
 
 class Executor(Protocol):
@@ -129,8 +133,18 @@ class Job(Protocol):
         without a last word ends with Failed (kind `lost`, retryable)."""
         ...
 
+    async def save(self) -> None:
+        """Ask the training code to save its state and go on; it answers with Saved or NotSaved. Nothing comes of it in
+        a job that is not training any more, or does not know how."""
+        ...
+
+    async def stop(self) -> None:
+        """Ask the job to save its state (Saved comes first) and end with Failed (kind `stopped`). One that does not
+        train yet, or has not ended after its spec's `grace`, is cancelled. Does nothing to an ended job."""
+        ...
+
     async def cancel(self) -> None:
-        """Stop the job and all its processes; it then ends with Failed (kind `stopped`). Does nothing to an ended
+        """Kill the job and all its processes; it then ends with Failed (kind `stopped`). Does nothing to an ended
         job."""
         ...
 

@@ -10,7 +10,7 @@ from typing import Literal
 from pydantic import Field
 
 from trex_nb.core.base import Frozen
-from trex_nb.core.ids import NodeId
+from trex_nb.core.ids import NodeId, RunId
 from trex_nb.core.task import MetricName, Split
 
 Stage = Literal["plan", "data", "train", "evaluate", "infra"]
@@ -74,6 +74,17 @@ class Checkpoint(Frozen):
 
     kind: Literal["base", "adapter", "model"]
     path: str | None = None
+
+
+class Start(Frozen):
+    """A place in a run that training can begin at: the checkpoint of `run` after `step` optimiser steps."""
+
+    run: RunId
+    step: int = Field(ge=0)
+    checkpoint: Checkpoint
+
+    def __str__(self) -> str:
+        return f"{self.run} at step {self.step}"
 
 
 class Failure(Frozen):

@@ -7,7 +7,8 @@ this very process, for debugging) writes the same files there, so one handle (`j
     runner.lock       locked by the runner for as long as it lives, whichever way it dies
     events.jsonl      one JobUpdate per line, append-only
     experiment.ipynb  the notebook, saved with its outputs while it runs
-    cancel            somebody wants the job to end
+    stop, save        somebody wants the training to save its state, and to end or to go on
+    cancel            somebody wants the job to end now
     kernel.json       `jupyter console --existing kernel.json` opens a console on the live kernel
     runner.json, heartbeat, runner.log   who runs it, its last sign of life, what it complained about
 

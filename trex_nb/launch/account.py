@@ -10,13 +10,25 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, TypeAdapter, ValidationError
 
-from trex_nb.core.job import FAILURE_MIME, METRICS_MIME, OUTCOME_MIME, Failed, Finished, JobUpdate, Progressed
+from trex_nb.core.job import (
+    FAILURE_MIME,
+    METRICS_MIME,
+    OUTCOME_MIME,
+    SAVED_MIME,
+    Failed,
+    Finished,
+    JobUpdate,
+    NotSaved,
+    Progressed,
+    Saved,
+)
 from trex_nb.core.result import Cost, Failure
 from trex_nb.launch.progress import Thinner
 
-MIMES = (METRICS_MIME, OUTCOME_MIME, FAILURE_MIME)
+MIMES = (METRICS_MIME, SAVED_MIME, OUTCOME_MIME, FAILURE_MIME)
+_SAVED: TypeAdapter[Saved | NotSaved] = TypeAdapter(Saved | NotSaved)
 
 
 class _Curve(BaseModel):
@@ -41,11 +53,19 @@ class Account:
         """Wall seconds since the job began."""
         return time.monotonic() - self._begun
 
+    @property
+    def has_trained(self) -> bool:
+        """Whether the notebook has shown a point of its curve."""
+        return self._step > 0
+
     def displayed(self, data: Mapping[str, Any]) -> None:
         """Hear a display: a mime bundle. Statements that cannot be read count as a failure of the notebook."""
         try:
             if METRICS_MIME in data:
                 self._curve(_Curve.model_validate(data[METRICS_MIME]))
+            if SAVED_MIME in data:
+                self._pass_on()
+                self._write(_SAVED.validate_python(data[SAVED_MIME]))
             if OUTCOME_MIME in data:
                 self._outcome = Finished.model_validate(data[OUTCOME_MIME])
             if FAILURE_MIME in data:
@@ -63,8 +83,7 @@ class Account:
 
         `log` is kept with a failure that brings none of its own.
         """
-        for point in self._thinner.rest(time.monotonic()):
-            self._write(point)
+        self._pass_on()
         failure = failure or self.failure
         if failure is None and self._outcome is not None:
             cost = self._outcome.cost.model_copy(update={"seconds": self.seconds})
@@ -76,6 +95,10 @@ class Account:
         if not failure.log:
             failure = failure.model_copy(update={"log": log})
         self._write(Failed(failure=failure, cost=Cost(seconds=self.seconds, steps=self._step)))
+
+    def _pass_on(self) -> None:
+        for point in self._thinner.rest(time.monotonic()):
+            self._write(point)
 
     def _curve(self, curve: _Curve) -> None:
         self._thinner.add(curve.points)

@@ -13,6 +13,10 @@ _MESSAGE_CHARS = 500
 _ANSI = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\-_])")
 
 CANCELLED = Failure(stage="infra", kind="stopped", message="The job was cancelled.")
+STOPPED_EARLY = Failure(stage="infra", kind="stopped", message="The job was stopped before it trained.")
+UNHEEDED = Failure(
+    stage="infra", kind="stopped", message="The job was asked to stop, did not in good time, and was cancelled."
+)
 TERMINATED = Failure(
     stage="infra", kind="stopped", message="The system ended the job's runner (SIGTERM).", retryable=True
 )

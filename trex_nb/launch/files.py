@@ -9,6 +9,7 @@ dies, and neither a reused id nor a stepped clock can fool it. Limit: the folder
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import json
 import os
@@ -21,7 +22,7 @@ from typing import Any
 import psutil
 from pydantic import TypeAdapter, ValidationError
 
-from trex_nb.core.job import Failed, Finished, JobSpec, JobUpdate
+from trex_nb.core.job import SAVE_WISH, STOP_WISH, Failed, Finished, JobSpec, JobUpdate
 
 _UPDATE: TypeAdapter[JobUpdate] = TypeAdapter(JobUpdate)
 
@@ -143,6 +144,24 @@ class JobFolder:
     def cancelled(self) -> bool:
         """Whether somebody asked for the job to end; removing its folder is such a wish, too."""
         return self._cancel.exists() or not self.path.exists()
+
+    def ask_to_stop(self) -> None:
+        """Leave word for the training code to save its state and end, and for the runner to see to it that it does."""
+        (self.path / STOP_WISH).touch()
+
+    def asked_to_stop(self) -> bool:
+        """Whether somebody left that word."""
+        return (self.path / STOP_WISH).exists()
+
+    def ask_to_save(self) -> None:
+        """Leave word for the training code to save its state and go on."""
+        write_atomically(self.path / SAVE_WISH, f"{time.time_ns()}\n")
+
+    def forget_wishes(self) -> None:
+        """The job has ended: whoever runs its notebook again by hand is not to be stopped by what was asked of it."""
+        for wish in (STOP_WISH, SAVE_WISH):
+            with contextlib.suppress(OSError):
+                (self.path / wish).unlink()
 
     def read_log(self, characters: int) -> str:
         """The end of the runner's log."""

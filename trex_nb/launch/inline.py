@@ -32,6 +32,7 @@ from trex_nb.launch import failures
 from trex_nb.launch.account import Account
 from trex_nb.launch.files import JobFolder, Journal
 from trex_nb.launch.job import FolderJob, attach, claim
+from trex_nb.launch.patience import Patience
 
 TICK = 0.05
 AGAIN = 40
@@ -75,6 +76,7 @@ class _InlineRun:
         self._journal = journal
         self._mutex = threading.RLock()
         self._account = Account(self._write)
+        self._patience = Patience(folder, self._account, spec.grace)
         self._failure: Failure | None = None
 
     def run(self) -> None:
@@ -83,6 +85,7 @@ class _InlineRun:
             failure, log = self._failure_and_log()
         except Exception as error:  # noqa: BLE001  the job's boundary: whatever went wrong here is its failure
             failure, log = failures.crashed(error), ""
+        self._folder.forget_wishes()
         self._account.end(failure, log)
 
     def _failure_and_log(self) -> tuple[Failure | None, str]:
@@ -116,6 +119,9 @@ class _InlineRun:
     def _reason_to_stop(self) -> Failure | None:
         if self._folder.cancelled():
             return failures.CANCELLED
+        overdue = self._patience.lost()
+        if overdue is not None:
+            return overdue
         late = self._account.seconds > self._spec.timeout
         return failures.timed_out(self._spec.timeout) if late else None
 

@@ -47,8 +47,20 @@ class FolderJob:
             await asyncio.sleep(POLL)
         await asyncio.to_thread(end_leftovers, self.folder)
         if line + 1 > after:
-            failure = failures.CANCELLED if self.folder.cancelled() else failures.VANISHED
+            was_asked = self.folder.cancelled() or self.folder.asked_to_stop()
+            failure = failures.CANCELLED if was_asked else failures.VANISHED
             yield Failed(line=line + 1, failure=failure)
+
+    async def save(self) -> None:
+        """Ask the training code to save its state and go on. Does nothing to an ended job."""
+        if self.folder.alive() and not self._ended():
+            self.folder.ask_to_save()
+
+    async def stop(self) -> None:
+        """Ask the job to save its state and end; its runner cancels it when it does not. Does nothing to an ended
+        job."""
+        if self.folder.alive() and not self._ended():
+            self.folder.ask_to_stop()
 
     async def cancel(self) -> None:
         """Ask the runner to stop the job and all its processes; the last update tells when it has. Does nothing to an

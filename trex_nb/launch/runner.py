@@ -1,9 +1,10 @@
 """The job runner: `python -m trex_nb.launch.runner FOLDER [LOCK]`, one detached process per job.
 
 It owns one background Jupyter kernel, executes the folder's notebook cell by cell, and tells what happens in
-`events.jsonl`, always ending with exactly one Finished or Failed. It ends the job on SIGTERM, on a `cancel` file and
-at the deadline. The kernel watches its parent, so it dies with the runner; LOCK is the inherited descriptor of the
-job's lock, whose release is how others learn of a runner's death.
+`events.jsonl`, always ending with exactly one Finished or Failed. It ends the job on SIGTERM, on a `cancel` file, at
+the deadline, and when a job that was asked to stop does not do so by itself. The kernel watches its parent, so it dies
+with the runner; LOCK is the inherited descriptor of the job's lock, whose release is how others learn of a runner's
+death.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from trex_nb.launch import failures
 from trex_nb.launch.account import Account
 from trex_nb.launch.files import JobFolder, Journal
 from trex_nb.launch.kernel_process import KernelProcess
+from trex_nb.launch.patience import Patience
 from trex_nb.launch.processes import kill_all
 
 if TYPE_CHECKING:
@@ -43,6 +45,7 @@ class Runner:
         self._spec = spec
         self._journal = journal
         self._account = Account(journal.write)
+        self._patience = Patience(folder, self._account, spec.grace)
         self._kernel = KernelProcess(folder, spec)
         self._cells: CellRunner | None = None
         self._stop: asyncio.Future[Failure | None] = asyncio.get_running_loop().create_future()
@@ -65,6 +68,7 @@ class Runner:
             await self._kernel.shut_down(at_once=failure is not None)
         finally:
             kill_all(self._folder)
+            self._folder.forget_wishes()
             self._account.end(failure, self._log())
 
     async def _failure_of_work(self) -> Failure | None:
@@ -123,13 +127,15 @@ class Runner:
             self.stop(failures.crashed(error))
 
     async def _watch(self) -> None:
-        """Pass on progress, see to the deadline and the cancel file, and save what a long cell shows meanwhile."""
+        """Pass on progress, see to the deadline and to wishes to end, and save what a long cell shows meanwhile."""
         loop = asyncio.get_running_loop()
         saved = loop.time()
         while not self._stop.done():
             self._account.tick()
             if self._folder.cancelled():
                 self.stop(failures.CANCELLED)
+            elif (overdue := self._patience.lost()) is not None:
+                self.stop(overdue)
             elif self._account.seconds > self._spec.timeout:
                 self.stop(failures.timed_out(self._spec.timeout))
             if loop.time() - saved > SAVE_EVERY:

@@ -58,7 +58,11 @@ def _register_completion(shell: InteractiveShell) -> None:
         session = _SESSIONS.get(id(shell))
         return session.node_ids() if session else []
 
-    _MATCHERS[id(shell)] = matcher(nodes, _startable)
+    def runs() -> list[str]:
+        session = _SESSIONS.get(id(shell))
+        return session.run_ids() if session else []
+
+    _MATCHERS[id(shell)] = matcher(nodes, _startable, runs)
     completer.custom_matchers.append(_MATCHERS[id(shell)])
 
 

@@ -1,4 +1,4 @@
-"""Completion of `%trex`: subcommands, options, node ids, things to start. Never raises, never touches the network."""
+"""Completion of `%trex`: subcommands, options, nodes, runs, things to start. Never raises, never uses a network."""
 
 from __future__ import annotations
 
@@ -10,11 +10,12 @@ from IPython.core.completer import SimpleCompletion, context_matcher
 
 _LINE = re.compile(r"(?:^|=|\n)\s*%%?trex[ \t]+(?P<rest>[^\n]*)$")
 _NODES = ("node", "nodes", "other", "--under")
+_WITH_RUNS = ("redirect", "resume", "stop")
 
 Names = Callable[[], list[str]]
 
 
-def candidates(text: str, nodes: Names, tasks: Names = list) -> list[str] | None:
+def candidates(text: str, nodes: Names, tasks: Names = list, runs: Names = list) -> list[str] | None:
     """What may follow `text`, or None when it is not a `%trex` line. `text` ends at the cursor."""
     match = _LINE.search(text)
     if match is None:
@@ -34,17 +35,18 @@ def candidates(text: str, nodes: Names, tasks: Names = list) -> list[str] | None
         return options
     places = [words[-2], *(a.dest for a in actions if not a.option_strings)]
     found = nodes() if any(p in _NODES for p in places) else tasks() if words[0] == "start" else []
+    found = found + runs() if words[0] in _WITH_RUNS else found
     # with nothing to say, say the options: IPython would list every magic there is
     return [n for n in found if n.startswith(last)] or options
 
 
-def matcher(nodes: Names, tasks: Names) -> Any:
+def matcher(nodes: Names, tasks: Names, runs: Names) -> Any:
     """A version-2 matcher for IPython's completer."""
 
     @context_matcher()
     def trex_matcher(context: Any) -> Any:
         before = context.full_text[: _offset(context)]
-        found = candidates(before, nodes, tasks)
+        found = candidates(before, nodes, tasks, runs)
         if found is None:
             return {"completions": [], "suppress": False}
         fragment = re.split(r"[ \n]", before)[-1]

@@ -74,7 +74,8 @@ PARSERS: dict[str, _Parser] = {
         _sub("approve", "Let nodes run.", _nodes),
         _sub("prune", "Take nodes and all below them out of the search; quoted words are the reason.", _nodes,
              _option("--why", about="the reason")),
-        _sub("redirect", "Ask for a child of a node that follows your words.", _node, _text),
+        _sub("redirect", "Ask for a child of a node that follows your words; of a run (n4.2), it starts from there.",
+             lambda p: p.add_argument("node", help="a node such as n4, or a run such as n4.2, live or not"), _text),
         _sub("note", "Write something down about a node; the Researcher reads it.", _node, _text),
         _sub("edit", "Change the plan of a node that has not run.", _node,
              lambda p: p.add_argument("fields", nargs="*", help="field=value, such as r=32 learning_rate=3e-3")),
@@ -88,9 +89,10 @@ PARSERS: dict[str, _Parser] = {
              _option("--c", kind=float, about="how much UCT explores (0.25; ours)"),
              _option("--widen", kind=float, about="how many children UCT allows: widen * sqrt(visits) (1.5; ours)")),
         _sub("pause", "Start nothing new; running jobs go on."),
-        _sub("resume", "Go on as before the pause."),
-        _sub("stop", "End the jobs of nodes; without nodes all jobs, and pause.",
-             lambda p: p.add_argument("nodes", nargs="*", help="nodes")),
+        _sub("resume", "Let what was stopped go on from where it was saved; without names, go on as before the pause.",
+             lambda p: p.add_argument("nodes", nargs="*", help="stopped runs such as n4.2, or n4 for all of its runs")),
+        _sub("stop", "Save the state of jobs and end them; without names all jobs, and pause. %trex resume goes on.",
+             lambda p: p.add_argument("nodes", nargs="*", help="nodes such as n4, or runs such as n4.2")),
         _sub("budget", "Say what may be spent in all; without options, what is.",
              _option("--rounds", kind=int, about="rounds"), _option("--minutes", kind=float, about="compute minutes"),
              _option("--samples", kind=int, about="training rows per run"),
@@ -131,7 +133,7 @@ def parse(line: str) -> tuple[str, argparse.Namespace]:
     arguments = PARSERS[name].parse_args(_words(name, rest))
     if name == "prune" and arguments.why is None:
         _reason_from_words(arguments)
-    if name in ("approve", "prune", "stop"):
+    if name in ("approve", "prune", "stop", "resume"):
         arguments.nodes = [n for word in arguments.nodes for n in word.split(",") if n]  # "n1, n2" and "n1,n2"
     return name, arguments
 

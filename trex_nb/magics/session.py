@@ -64,6 +64,11 @@ class Session:
         """Node ids of the open study, for completion."""
         return list(self._study.tree.nodes) if self._study else []
 
+    def run_ids(self) -> list[str]:
+        """Ids of the open study's runs that were given to a job, for completion."""
+        nodes = self._study.tree.nodes.values() if self._study else ()
+        return [r.id for n in nodes for r in n.runs if r.attempt and n.parent is not None]
+
     def close(self) -> None:
         """Let go of the open study; its jobs run on."""
         if self._study:
@@ -140,8 +145,8 @@ class Session:
     def _pause(self, _: argparse.Namespace) -> Reply:
         return self._open.pause()
 
-    def _resume(self, _: argparse.Namespace) -> Reply:
-        return self._open.resume()
+    def _resume(self, a: argparse.Namespace) -> Reply:
+        return self._open.resume(*a.nodes)
 
     def _stop(self, a: argparse.Namespace) -> Reply:
         return self._open.stop(*a.nodes)

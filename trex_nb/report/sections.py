@@ -90,6 +90,7 @@ def node_section(tree: Tree, node: NodeId) -> tuple[Block, ...]:
     facts = (
         ("status", words.node_words(tree, n)),
         ("under", n.parent or ""),
+        ("starts from", f"the weights of {n.plan.start}" if n.plan.start else ""),
         ("score", words.score_words(n)),
         ("gain", _gain_in_full(tree, n)),
         ("cost", words.cost_words(n)),
@@ -103,6 +104,7 @@ def node_section(tree: Tree, node: NodeId) -> tuple[Block, ...]:
         *_facts(facts),
         *_titled("Changes against the parent", _bullets(map(str, n.plan.changes))),
         *_titled("Runs", _runs_table(n)),
+        *_resumable(tree, n),
         *failure_section(n.failure),
         *_evaluation_blocks(n.evaluation),
         *_titled("Findings", _bullets(f.message for f in n.findings)),
@@ -140,7 +142,7 @@ def plan_section(plan: Plan) -> tuple[Block, ...]:
         "recipe": plan.recipe.model_dump(mode="json"),
         "configs": [c.model_dump(mode="json") for c in plan.configs],
         "fidelity": plan.fidelity,
-    }
+    } | ({"start": plan.start.model_dump(mode="json")} if plan.start else {})
     text = json.dumps(data, indent=1, ensure_ascii=False)
     return Heading("Recipe and configs"), Verbatim(words.cut(text, MAX_LOG))
 
@@ -151,7 +153,11 @@ def failure_section(failure: Failure | None) -> tuple[Block, ...]:
         return ()
     again = " (may succeed when tried again)" if failure.retryable else ""
     said = Paragraph(words.cut(str(failure), MAX_TEXT) + again)
-    return Heading("Failure"), said, *((Verbatim(_tail(failure.log)),) if failure.log else ())
+    return (
+        Heading("Stopped" if failure.kind == "stopped" else "Failure"),
+        said,
+        *((Verbatim(_tail(failure.log)),) if failure.log else ()),
+    )
 
 
 def _tail(log: str) -> str:
@@ -165,6 +171,12 @@ def _runs_table(n: Node) -> tuple[Block, ...]:
     return (Table(("run", "state", "score ± se", "training loss", "cost", "files"), tuple(map(_run_row, n.runs))),)
 
 
+def _resumable(tree: Tree, n: Node) -> tuple[Block, ...]:
+    """What can go on, and how."""
+    runs = () if tree.is_pruned(n.id) else tuple(r for r in n.runs if r.is_resumable)
+    return tuple(Paragraph(words.resume_words(r)) for r in runs)
+
+
 def _run_row(r: Run) -> tuple[str, ...]:
     score = str(r.evaluation.score) if r.evaluation else ""
     values = words.losses(r.curve, 24)
@@ -175,15 +187,24 @@ def _run_row(r: Run) -> tuple[str, ...]:
 
 
 def _run_state(r: Run) -> str:
+    if r.is_resumable:
+        return words.stopped_words(r)
+    if r.is_queued:
+        return f"waits to go on from {f'step {r.saved.step}' if r.saved else 'its beginning'}"
+    if r.is_training:
+        went_on = f", went on from step {r.resumes.step}" if r.resumes else ""
+        return f"training {words.progress(r):.0%}{went_on}"
+    return _ending(r)
+
+
+def _ending(r: Run) -> str:
     if r.failure:
         return f"failed: {r.failure.kind}"
     if r.source:
         return f"served from {r.source}"
     if r.evaluation:
         return "scored"
-    if not r.is_submitted:
-        return "not started"
-    return "being scored" if r.checkpoint else f"training {words.progress(r):.0%}"
+    return "being scored" if r.checkpoint else "not started"
 
 
 def _evaluation_blocks(e: Evaluation | None) -> tuple[Block, ...]:
@@ -240,6 +261,7 @@ def _score_difference(one: Node, two: Node) -> str:
 
 def _plan_fields(plan: Plan) -> dict[str, str]:
     fields = {"rows used": f"{plan.fidelity:.0%}", "recipe seed": str(plan.recipe.seed)}
+    fields["starts from"] = str(plan.start or "the base model")
     fields |= {f"recipe {i}": op.model_dump_json() for i, op in enumerate(plan.recipe.ops, 1)}
     for i, config in enumerate(plan.configs, 1):
         run = f"run {i} " if len(plan.configs) > 1 else ""

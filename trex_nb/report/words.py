@@ -213,6 +213,20 @@ def progress(run: Run) -> float:
     return min(1.0, run.curve[-1].step / run.curve[-1].total)
 
 
+def stopped_words(run: Run) -> str:
+    """Where a run stands that ended before its time and can go on: "stopped at step 60 of 150"."""
+    if run.saved is None:
+        return "stopped before it saved anything"
+    total = f" of {run.curve[-1].total}" if run.curve else ""
+    return f"stopped at step {run.saved.step}{total}"
+
+
+def resume_words(run: Run) -> str:
+    """The same, with what to do about it."""
+    goes_on = "goes on from there" if run.saved else "begins it again"
+    return f"{run.id} {stopped_words(run)}; %trex resume {run.id} {goes_on}."
+
+
 def node_progress(node: Node) -> float | None:
     """Share done of a running node's runs; None when it is not running."""
     if node.status is not Status.RUNNING:
@@ -248,6 +262,9 @@ def state_words(tree: Tree) -> str:
         parts.append(f"{names(by[Status.APPROVED])} {wait}")
     if by[Status.PROPOSED]:
         parts.append(f"{names(by[Status.PROPOSED])} await{'s' * (len(by[Status.PROPOSED]) == 1)} your decision")
+    stopped = [n for n in tree.nodes.values() if not tree.is_pruned(n.id) and any(r.is_resumable for r in n.runs)]
+    if stopped:
+        parts.append(f"{names(stopped)} stopped, %trex resume {stopped[0].id} goes on")
     answer = tree.answers[max(tree.answers)] if tree.answers else None
     if isinstance(answer, ProposalFailed):
         parts.append(f"no proposal came: {one_line(answer.reason, 80)}")

@@ -15,7 +15,7 @@ from trex_nb.core import events as ev
 from trex_nb.core.ids import ROOT, NodeId, RunId, node_of, run_id
 from trex_nb.core.node import Auto, CurvePoint, Decision, Node, Nodes, Run, Status
 from trex_nb.core.plan import Plan
-from trex_nb.core.result import Cost, Insight
+from trex_nb.core.result import Cost, Failure, Insight, Start
 from trex_nb.core.task import Budget, Policy, Task
 
 
@@ -127,6 +127,10 @@ class Tree:
         last = min(self.auto.rounds, self.budget.rounds) if self.auto else self.budget.rounds
         return max(0.0, last - self.rounds)
 
+    def uses_a_round(self, node: NodeId) -> bool:
+        """Whether `node` counts as a round."""
+        return _uses_a_round(self.nodes[node])
+
     @property
     def seconds(self) -> float:
         """Compute spent: seconds of all jobs and evaluations added up."""
@@ -199,7 +203,7 @@ def _uses_a_round(node: Node) -> bool:
 def _status_from_runs(status: Status, runs: tuple[Run, ...]) -> Status:
     if status is Status.PRUNED or not any(r.is_submitted for r in runs):
         return status
-    if not all(r.is_finished or (r.stop_requested and not r.is_submitted) for r in runs):
+    if not all(r.is_over for r in runs):
         return Status.RUNNING
     return Status.SUCCEEDED if any(r.evaluation for r in runs) else Status.FAILED
 
@@ -267,7 +271,12 @@ def _on_node_pruned(tree: Tree, e: ev.NodePruned, s: ev.Stamped) -> Tree:
 def _on_node_redirected(tree: Tree, e: ev.NodeRedirected, s: ev.Stamped) -> Tree:
     waits = tree.nodes[e.node].status is Status.PROPOSED
     changes = {"status": Status.REDIRECTED} if waits else {}
-    return _decided(tree, e.node, s, "redirected", e.text, **changes)
+    return _decided(tree, e.node, s, redirected(e.run), e.text, **changes)
+
+
+def redirected(run: RunId | None) -> str:
+    """How the decision to redirect a node, or one run of it, is called."""
+    return f"redirected {run}" if run else "redirected"
 
 
 def _on_node_edited(tree: Tree, e: ev.NodeEdited, s: ev.Stamped) -> Tree:
@@ -279,10 +288,12 @@ def _on_node_noted(tree: Tree, e: ev.NodeNoted, _: ev.Stamped) -> Tree:
 
 
 def _on_job_submitted(tree: Tree, e: ev.JobSubmitted, s: ev.Stamped) -> Tree:
-    spent = tree.run(e.run).spent_before + e.spent
+    run = tree.run(e.run)
+    kept = tuple(p for p in run.curve if e.resumes and p.step <= e.resumes.step)
+    first = e.attempt if run.is_due else run.first_attempt
     return tree._with_run(
-        e.run, attempt=e.attempt, key=e.key, folder=e.folder, line=0, curve=(), pid=None, spent_before=spent,
-        began=s.time, ended=None,
+        e.run, attempt=e.attempt, key=e.key, folder=e.folder, line=0, curve=kept, pid=None, first_attempt=first,
+        spent_before=run.spent_before + e.spent, resumes=e.resumes, is_queued=False, began=s.time, ended=None,
     )  # fmt: skip
 
 
@@ -295,15 +306,31 @@ def _on_job_progressed(tree: Tree, e: ev.JobProgressed, _: ev.Stamped) -> Tree:
     return tree._with_run(e.run, curve=(*tree.run(e.run).curve, point), line=e.line)
 
 
+def _on_checkpoint_saved(tree: Tree, e: ev.CheckpointSaved, _: ev.Stamped) -> Tree:
+    saved = Start(run=e.run, step=e.step, checkpoint=e.checkpoint)
+    return _startable(tree._with_run(e.run, saved=saved, line=e.line), e.run)
+
+
 def _on_job_finished(tree: Tree, e: ev.JobFinished, s: ev.Stamped) -> Tree:
-    return tree._with_run(e.run, checkpoint=e.checkpoint, cost=e.cost, line=e.line, ended=s.time)
+    changed = tree._with_run(
+        e.run, checkpoint=e.checkpoint, cost=e.cost, line=e.line, saved=None, ended=s.time
+    )  # fmt: skip
+    return _startable(changed, e.run)
+
+
+def _startable(tree: Tree, run: RunId) -> Tree:
+    """There are new weights of `run`: requests that waited for them start from them."""
+    start = tree.run(run).weights
+    waiting = [r for r in tree.requests.values() if r.of_run == run and r.start is None]
+    now = {r.request: r.model_copy(update={"start": start}) for r in waiting}
+    return replace(tree, requests={**tree.requests, **now}) if now else tree
 
 
 def _on_run_reused(tree: Tree, e: ev.RunReused, _: ev.Stamped) -> Tree:
     old = tree.run(e.source)
     return tree._with_run(
         e.run, source=e.source, key=old.key, folder=old.folder, curve=old.curve,
-        checkpoint=old.checkpoint, evaluation=old.evaluation, cost=Cost(),
+        checkpoint=old.checkpoint, evaluation=old.evaluation, cost=Cost(), saved=None, is_queued=False,
     )  # fmt: skip
 
 
@@ -313,7 +340,17 @@ def _on_run_evaluated(tree: Tree, e: ev.RunEvaluated, _: ev.Stamped) -> Tree:
 
 def _on_run_failed(tree: Tree, e: ev.RunFailed, s: ev.Stamped) -> Tree:
     ended = tree.run(e.run).ended  # already known where the scoring failed
-    return tree._with_run(e.run, failure=e.failure, cost=e.cost, ended=s.time if ended is None else ended)
+    ended = s.time if ended is None else ended
+    return _startable(tree._with_run(e.run, failure=e.failure, cost=e.cost, ended=ended), e.run)
+
+
+def _on_run_resumed(tree: Tree, e: ev.RunResumed, _: ev.Stamped) -> Tree:
+    run = tree.run(e.run)
+    tree = tree._with_node(node_of(e.run), findings=(), is_diagnosed=False)
+    return tree._with_run(
+        e.run, failure=None, stop_requested=False, is_queued=run.is_submitted, cost=Cost(),
+        spent_before=run.spent_before + run.cost.seconds,
+    )  # fmt: skip
 
 
 def _on_node_diagnosed(tree: Tree, e: ev.NodeDiagnosed, _: ev.Stamped) -> Tree:
@@ -333,7 +370,18 @@ def _on_jobs_allowed(tree: Tree, e: ev.JobsAllowed, _: ev.Stamped) -> Tree:
 
 def _on_stop_requested(tree: Tree, e: ev.StopRequested, s: ev.Stamped) -> Tree:
     node = tree.nodes[e.node]
-    return _decided(tree._with_runs(node, (replace(r, stop_requested=True) for r in node.runs)), e.node, s, "stopped")
+    runs = (_told_to_stop(r) if e.run in (None, r.id) else r for r in node.runs)
+    return _decided(tree._with_runs(node, runs), e.node, s, f"stopped {e.run}" if e.run else "stopped")
+
+
+_NOT_TAKEN_UP = Failure(stage="infra", kind="stopped", message="Stopped again before it went on.")
+
+
+def _told_to_stop(run: Run) -> Run:
+    """A run that was to go on, and that no job has taken up yet, is as stopped as before."""
+    if run.is_queued:
+        return replace(run, stop_requested=True, is_queued=False, failure=_NOT_TAKEN_UP)
+    return replace(run, stop_requested=True)
 
 
 def _on_study_paused(tree: Tree, _e: ev.StudyPaused, _: ev.Stamped) -> Tree:
@@ -376,10 +424,12 @@ _HANDLERS: dict[str, Callable[[Tree, Any, ev.Stamped], Tree]] = {
     "job_submitted": _on_job_submitted,
     "job_started": _on_job_started,
     "job_progressed": _on_job_progressed,
+    "checkpoint_saved": _on_checkpoint_saved,
     "job_finished": _on_job_finished,
     "run_reused": _on_run_reused,
     "run_evaluated": _on_run_evaluated,
     "run_failed": _on_run_failed,
+    "run_resumed": _on_run_resumed,
     "node_diagnosed": _on_node_diagnosed,
     "insight_recorded": _on_insight_recorded,
     "jobs_allowed": _on_jobs_allowed,

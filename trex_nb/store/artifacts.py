@@ -6,6 +6,7 @@
   data/train.jsonl               prepared rows, for jobs
   sealed/search.jsonl test.jsonl prepared rows with references, for the evaluator alone
   runs/<run>/                    experiment.ipynb, events.jsonl, adapter/, predictions.search.jsonl, …
+  runs/<run>/checkpoint-<step>/  a state the run can go on from, or weights a child starts from
 """
 
 from __future__ import annotations
@@ -19,6 +20,9 @@ from pathlib import Path
 from trex_nb.core.base import Frozen
 from trex_nb.core.ids import RunId, StudyId, is_study_name
 from trex_nb.core.task import Split
+
+RESUME_ONLY = ("optimizer.pt", "scheduler.pt", "scaler.pt", "rng_state.pth", "trainer_state.json", "training_args.bin")
+"""Files of a saved state that only the run itself needs, to go on; the others are its weights."""
 
 
 @dataclass(frozen=True, slots=True)

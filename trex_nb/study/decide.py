@@ -71,8 +71,33 @@ class Watch:
 
 
 @dataclass(frozen=True, slots=True)
+class Save:
+    """Have a run's job save its state, for the child that an open request asks for."""
+
+    run: RunId
+    attempt: int
+    request: int
+
+
+@dataclass(frozen=True, slots=True)
+class Refuse:
+    """Answer an open request with a reason why nothing can come of it."""
+
+    request: int
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """Have a run's job save its state and end."""
+
+    run: RunId
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True)
 class Cancel:
-    """End a run's job."""
+    """Kill a run's job."""
 
     run: RunId
     attempt: int
@@ -92,13 +117,15 @@ class Reflect:
     node: NodeId
 
 
-Instruction = Propose | Ask | AutoApprove | EndAuto | Launch | Reuse | Watch | Cancel | Evaluate | Reflect
+Instruction = (
+    Propose | Ask | AutoApprove | EndAuto | Launch | Reuse | Watch | Save | Refuse | Stop | Cancel | Evaluate | Reflect
+)
 
 
 def decide(tree: Tree, policy: SearchPolicy, now: float) -> tuple[Instruction, ...]:
     """Everything that should be under way; `now` is epoch seconds."""
     return (
-        *(Propose(r) for r in tree.requests.values()),
+        *(_answer(tree, r) for r in tree.requests.values()),
         *_follow(tree),
         *_auto(tree, policy, now),
         *_launch(tree),
@@ -110,13 +137,25 @@ def is_idle(tree: Tree, policy: SearchPolicy, now: float) -> bool:
     return not decide(tree, policy, now)
 
 
+def _answer(tree: Tree, request: ProposalRequested) -> Instruction:
+    """What an open request needs next: one that starts from a run needs that run's weights first."""
+    if request.of_run is None or request.start is not None:
+        return Propose(request)
+    run = tree.run(request.of_run)
+    if run.is_training:
+        return Save(run.id, run.attempt, request.request)
+    return Refuse(request.request, f"{run.id} ended before it saved anything to start from.")
+
+
 def _follow(tree: Tree) -> Iterator[Instruction]:
     for node in tree.nodes.values():
         for run in node.runs:
             if run.is_training:
                 yield Watch(run.id, run.attempt)
-                if run.stop_requested or node.status is Status.PRUNED:
+                if node.status is Status.PRUNED:
                     yield Cancel(run.id, run.attempt)
+                elif run.stop_requested:
+                    yield Stop(run.id, run.attempt)
             elif run.checkpoint and not run.is_finished:
                 yield Evaluate(run.id)
         if node.status.is_finished and not node.is_diagnosed:
@@ -178,11 +217,9 @@ def is_minutes_spent(tree: Tree) -> bool:
 
 
 def _launch(tree: Tree) -> Iterator[Instruction]:
-    if tree.jobs is None or tree.is_paused:
-        return
     runs = [r for n in tree.nodes.values() for r in n.runs]
-    under_way = {r.key for r in runs if r.is_submitted and not r.is_finished}  # a twin of these waits for the result
-    free = tree.jobs - sum(r.is_training for r in runs)
+    under_way = {r.key for r in runs if not r.is_due and not r.is_finished}  # a twin of these waits for the result
+    free = (tree.jobs or 1) - sum(r.is_training for r in runs)
     for node, run in _queue(tree):
         key = run_key(tree.data.hash, tree.base.hash, node.plan, run_index(run.id))
         if done := tree.finished_run(key):
@@ -194,6 +231,9 @@ def _launch(tree: Tree) -> Iterator[Instruction]:
 
 
 def _queue(tree: Tree) -> Iterator[tuple[Node, Run]]:
+    """Runs that wait for a job. One that a person let go on by name does not wait for the pause to end."""
+    is_open = tree.jobs is not None and not tree.is_paused
     for node in tree.nodes.values():
         if node.status in (Status.APPROVED, Status.RUNNING) and not tree.is_pruned(node.id):
-            yield from ((node, r) for r in node.runs if not r.is_submitted and not r.stop_requested)
+            runs = (r for r in node.runs if r.is_due and not r.stop_requested)
+            yield from ((node, r) for r in runs if is_open or r.is_queued)

@@ -8,6 +8,7 @@ nothing. An effect that breaks states so as an event; nothing is swallowed, and 
 from __future__ import annotations
 
 import asyncio
+import logging
 import traceback
 from collections.abc import Callable, Coroutine, Sequence
 from pathlib import Path
@@ -15,16 +16,18 @@ from typing import Any
 
 from trex_nb.core import events as ev
 from trex_nb.core.ids import NodeId, RunId, node_id, node_of
-from trex_nb.core.job import Failed, Finished, JobId, JobSpec, JobUpdate, Progressed, Started
+from trex_nb.core.job import Failed, Finished, JobId, JobSpec, JobUpdate, NotSaved, Progressed, Saved, Started
 from trex_nb.core.node import Run, Status
 from trex_nb.core.plan import Proposal
-from trex_nb.core.protocols import Assignment
-from trex_nb.core.result import Checkpoint, Cost, Failure
+from trex_nb.core.protocols import Assignment, Job
+from trex_nb.core.result import Checkpoint, Cost, Failure, Start
 from trex_nb.core.training import Untrained
 from trex_nb.errors import EvaluationError, TrexError
 from trex_nb.search.tree import Tree
 from trex_nb.store.artifacts import StudyFolder
 from trex_nb.study import decide as d
+from trex_nb.study.checkpoints import tidy
+from trex_nb.study.fork import started
 from trex_nb.study.parts import Parts
 from trex_nb.study.writer import Writer
 
@@ -33,6 +36,8 @@ _POINTS_PER_RUN = 60
 _SHORTEST_TIMEOUT = 900.0
 _PATIENCE = 10
 _LOOK_AGAIN = 0.2
+
+_LOG = logging.getLogger("trex_nb")
 
 
 class Effects:
@@ -57,22 +62,29 @@ class Effects:
             self._append([ev.ProposalFailed(request=instruction.request.request, reason=said)], "researcher")
         elif isinstance(instruction, d.Reflect):
             self._append([ev.NodeDiagnosed(node=instruction.node, findings=())], "researcher")
-        elif isinstance(instruction, (d.Launch, d.Watch, d.Evaluate, d.Reuse, d.Cancel)):
+        elif isinstance(instruction, d.Save):
+            await self.refuse(d.Refuse(instruction.request, said))
+        elif isinstance(instruction, (d.Launch, d.Watch, d.Evaluate, d.Reuse, d.Stop, d.Cancel)):
             failure = Failure(stage="infra", kind="error", message=said, log=log)
             await self._abandon(instruction.run)
             self._end_run(instruction.run, failure, Cost())
 
     async def _abandon(self, run: RunId) -> None:
         folder = self._writer.tree.run(run).folder
-        job = await self._parts.launcher.attach(JobId(str(self._folder.path / folder))) if folder else None
+        job = await self._job(folder) if folder else None
         if job is not None:
             await job.cancel()
+
+    async def _job(self, folder: str) -> Job | None:
+        return await self._parts.launcher.attach(JobId(str(self._folder.path / folder)))
 
     async def propose(self, i: d.Propose) -> None:
         """Have the Researcher answer a request."""
         number = i.request.request
         try:
             proposal = await self._parts.researcher.propose(self._writer.tree, i.request)
+            if i.request.start is not None:
+                proposal = started(self._writer.tree, proposal, i.request.start)
         except TrexError as error:
             reason = f"{error.what} Try: {error.hint}"
             self._append([ev.ProposalFailed(request=number, reason=reason)], "researcher")
@@ -82,6 +94,27 @@ class Effects:
             return _proposal_events(tree, number, proposal) if number in tree.requests else ()
 
         self._writer.append(made, "researcher")
+
+    async def save(self, i: d.Save) -> None:
+        """Have a job save its state; its watcher puts on record that it did, and so opens the request."""
+        asked = None
+        while self._is_wanted(i):
+            asked = asked or await self._job(self._writer.tree.run(i.run).folder)
+            if asked is not None:
+                await asked.save()
+                break
+            await asyncio.sleep(_LOOK_AGAIN)
+        while self._is_wanted(i):
+            await asyncio.sleep(_LOOK_AGAIN)
+
+    def _is_wanted(self, i: d.Save) -> bool:
+        request, run = self._writer.tree.requests.get(i.request), self._writer.tree.run(i.run)
+        return request is not None and request.start is None and run.is_training and run.attempt == i.attempt
+
+    async def refuse(self, i: d.Refuse) -> None:
+        """Answer a request with a reason."""
+        failed = ev.ProposalFailed(request=i.request, reason=i.why)
+        self._writer.append(lambda tree: [failed] if i.request in tree.requests else (), "system")
 
     async def ask(self, i: d.Ask) -> None:
         """Open a request on the system's behalf."""
@@ -107,38 +140,53 @@ class Effects:
 
     async def launch(self, i: d.Launch) -> None:
         """Put a run on record as submitted; the baseline needs no job, its checkpoint is the base model."""
-        folder = self._folder.run(i.run, 1)
-        submitted = ev.JobSubmitted(run=i.run, attempt=1, key=i.key, folder=self._folder.relative(folder))
+        run = self._writer.tree.run(i.run)
+        folder = self._folder.run(i.run, run.attempt + 1)
+        submitted = ev.JobSubmitted(
+            run=i.run, attempt=run.attempt + 1, key=i.key, folder=self._folder.relative(folder),
+            resumes=self._there(run.saved),
+        )  # fmt: skip
         events: list[ev.Event] = [submitted]
-        if isinstance(self._writer.tree.run(i.run).config, Untrained):
+        if isinstance(run.config, Untrained):
             folder.mkdir(parents=True, exist_ok=True)
             events.append(ev.JobFinished(run=i.run, checkpoint=Checkpoint(kind="base"), cost=Cost(), line=0))
-        self._writer.append(lambda tree: () if tree.run(i.run).is_submitted else events, "executor")
+        self._writer.append(lambda tree: events if tree.run(i.run).is_due else (), "executor")
+
+    def _there(self, saved: Start | None) -> Start | None:
+        """A saved state, unless somebody removed it: then the run begins again, to the same end."""
+        return saved if saved and (self._folder.path / str(saved.checkpoint.path)).is_dir() else None
 
     async def reuse(self, i: d.Reuse) -> None:
         """Serve a run from history."""
         event = ev.RunReused(run=i.run, source=i.source)
-        self._writer.append(lambda tree: () if tree.run(i.run).is_submitted else [event], "system")
+        self._writer.append(lambda tree: [event] if tree.run(i.run).is_due else (), "system")
+        await self._tidy(i.run)
 
     async def watch(self, i: d.Watch) -> None:
         """Follow a run's job, starting it if it never was."""
         run = self._writer.tree.run(i.run)
         folder = self._folder.path / run.folder
-        job = await self._parts.launcher.attach(JobId(str(folder)))
+        job = await self._job(run.folder)
         if job is None:
             spec = self._repaired.pop(str(folder), None)
-            spec = spec or await self._parts.executor.prepare(self._assignment(run, folder))
+            spec = spec or await self._parts.executor.prepare(self._assignment(run, folder, run.resumes))
             job = await self._parts.launcher.submit(spec)
         async for update in job.updates(after=run.line):
             await self._on_update(i.run, update)
 
+    async def stop(self, i: d.Stop) -> None:
+        """Have a run's job save its state and end."""
+        await self._end(i.run, lambda job: job.stop())
+
     async def cancel(self, i: d.Cancel) -> None:
-        """End a run's job; its watcher puts the end on record."""
-        run = self._writer.tree.run(i.run)
-        job = await self._parts.launcher.attach(JobId(str(self._folder.path / run.folder)))
+        """Kill a run's job."""
+        await self._end(i.run, lambda job: job.cancel())
+
+    async def _end(self, run: RunId, how: Callable[[Job], Coroutine[Any, Any, None]]) -> None:
+        job = await self._job(self._writer.tree.run(run).folder)
         if job is not None:
-            await job.cancel()
-        while self._writer.tree.run(i.run).is_training:  # its watcher puts the end on record
+            await how(job)
+        while self._writer.tree.run(run).is_training:  # its watcher puts the end on record
             await asyncio.sleep(_LOOK_AGAIN)
 
     async def evaluate(self, i: d.Evaluate) -> None:
@@ -154,6 +202,7 @@ class Effects:
             return
         event = ev.RunEvaluated(run=i.run, evaluation=evaluation)
         self._writer.append(lambda tree: () if tree.run(i.run).is_finished else [event], "executor")
+        await self._tidy(i.run)
 
     async def reflect(self, i: d.Reflect) -> None:
         """Have the Researcher look at a finished node."""
@@ -178,23 +227,39 @@ class Effects:
             checkpoint = _rooted(update.checkpoint, now.folder)
             event = ev.JobFinished(run=run, checkpoint=checkpoint, cost=update.cost, line=update.line)
             self._append([event], "executor")
+        elif isinstance(update, Saved):
+            checkpoint = _rooted(update.checkpoint, now.folder)
+            state = ev.CheckpointSaved(run=run, step=update.step, checkpoint=checkpoint, line=update.line)
+            self._append([state], "executor")
+            await self._tidy(run)
+        elif isinstance(update, NotSaved):
+            self._writer.append(lambda tree: _unstartable(tree, run, update), "executor")
         else:
             await self._on_failure(now, update)
 
+    async def _tidy(self, run: RunId) -> None:
+        """Make room on the disk; that it cannot be made is no reason to end a run."""
+        try:
+            await asyncio.to_thread(tidy, self._writer.tree, self._folder, run)
+        except OSError as error:
+            _LOG.warning("What %s saved cannot be tidied up: %s", run, error)
+
     async def _on_failure(self, run: Run, update: Failed) -> None:
-        may_retry = run.attempt < _MOST_ATTEMPTS and not run.stop_requested
+        may_retry = run.attempt - run.first_attempt + 1 < _MOST_ATTEMPTS and not run.stop_requested
         if may_retry and update.failure.retryable:
-            folder = self._folder.run(run.id, run.attempt + 1)
-            spec = await self._parts.executor.repair(self._assignment(run, folder), update.failure)
+            folder, saved = self._folder.run(run.id, run.attempt + 1), self._there(run.saved)
+            spec = await self._parts.executor.repair(self._assignment(run, folder, saved), update.failure)
             if spec is not None:
-                self._resubmit(run, spec, update.cost)
+                self._resubmit(run, spec, update.cost, saved)
                 return
         self._end_run(run.id, update.failure, update.cost)
 
-    def _resubmit(self, run: Run, spec: JobSpec, spent: Cost) -> None:
+    def _resubmit(self, run: Run, spec: JobSpec, spent: Cost, resumes: Start | None) -> None:
         folder = self._folder.relative(Path(spec.folder))
         self._repaired[spec.folder] = spec
-        again = ev.JobSubmitted(run=run.id, attempt=run.attempt + 1, key=run.key, folder=folder, spent=spent.seconds)
+        again = ev.JobSubmitted(
+            run=run.id, attempt=run.attempt + 1, key=run.key, folder=folder, spent=spent.seconds, resumes=resumes
+        )
         self._append([again], "executor")
 
     def _end_run(self, run: RunId, failure: Failure, cost: Cost) -> None:
@@ -204,14 +269,18 @@ class Effects:
     def _append(self, events: Sequence[ev.Event], actor: ev.Actor) -> None:
         self._writer.append(lambda _: events, actor)
 
-    def _assignment(self, run: Run, folder: Path) -> Assignment:
+    def _assignment(self, run: Run, folder: Path, resumes: Start | None) -> Assignment:
         tree = self._writer.tree
         node = tree.nodes[node_of(run.id)]
         timeout = max(_SHORTEST_TIMEOUT, _PATIENCE * 60 * node.plan.expected.minutes)
         return Assignment(
             task=tree.task, node=node, run=run.id, folder=folder, train_file=self._folder.train_file,
             base_model=tree.base.model, samples=tree.budget.samples, threads=1, timeout=timeout,
+            start=self._weights(node.plan.start), resume=self._weights(resumes),
         )  # fmt: skip
+
+    def _weights(self, start: Start | None) -> Path | None:
+        return self._folder.path / start.checkpoint.path if start and start.checkpoint.path else None
 
 
 def _proposal_events(tree: Tree, request: int, proposal: Proposal) -> list[ev.Event]:
@@ -228,9 +297,21 @@ def _proposal_events(tree: Tree, request: int, proposal: Proposal) -> list[ev.Ev
     return [made, *new]
 
 
+def _unstartable(tree: Tree, run: RunId, update: NotSaved) -> list[ev.Event]:
+    """The answer to requests that waited for weights which could not be saved."""
+    waiting = [r.request for r in tree.requests.values() if r.of_run == run and r.start is None]
+    reason = (
+        f"{run} could not save its state at step {update.step}: {update.reason}. It goes on. Try: make room on disk"
+    )
+    return [ev.ProposalFailed(request=r, reason=reason) for r in waiting]
+
+
 def _is_worth_keeping(run: Run, update: Progressed) -> bool:
-    """Thin a long curve to about `_POINTS_PER_RUN` points, keeping held-out losses and the end."""
+    """Thin a long curve to about `_POINTS_PER_RUN` points, keeping held-out losses and the end. A run that goes on
+    tells again what is on record."""
     last = run.curve[-1].step if run.curve else 0
+    if update.step <= last:
+        return False
     apart = update.step - last >= update.total / _POINTS_PER_RUN
     return apart or update.eval_loss is not None or update.step == update.total
 
@@ -250,6 +331,9 @@ _EFFECTS: dict[type, Callable[[Effects, Any], Coroutine[Any, Any, None]]] = {
     d.Launch: Effects.launch,
     d.Reuse: Effects.reuse,
     d.Watch: Effects.watch,
+    d.Save: Effects.save,
+    d.Refuse: Effects.refuse,
+    d.Stop: Effects.stop,
     d.Cancel: Effects.cancel,
     d.Evaluate: Effects.evaluate,
     d.Reflect: Effects.reflect,

@@ -21,20 +21,23 @@ from trex_nb.core.events import BaseFacts
 from trex_nb.core.ids import NodeId, run_index
 from trex_nb.core.node import Node, Run
 from trex_nb.core.recipe import DataRecipe
-from trex_nb.core.result import Score
+from trex_nb.core.result import Score, Start
 from trex_nb.core.task import DataFiles, Task
 from trex_nb.core.training import TrainingConfig
 from trex_nb.errors import CommandError, TaskError
 from trex_nb.report.markdown import escape
 from trex_nb.search.tree import Tree
-from trex_nb.store.artifacts import StudyFolder
+from trex_nb.store.artifacts import RESUME_ONLY, StudyFolder
 from trex_nb.study.tasks import invalid, parse_yaml
 
 RECIPE = "recipe.yaml"
+START = "start"
+_STATE = shutil.ignore_patterns(*RESUME_ONLY)
 
 
 class Replay(Frozen):
-    """An exported experiment: all that is needed to run it again. Data paths are relative to the file."""
+    """An exported experiment: all that is needed to run it again. Data paths, and that of the weights it starts from,
+    are relative to the file."""
 
     task: Task
     origin: str | DataFiles
@@ -46,6 +49,7 @@ class Replay(Frozen):
     config: TrainingConfig
     fidelity: float = Field(1.0, gt=0, le=1)
     score: Score | None = None
+    start: Start | None = None
 
 
 def export(tree: Tree, study: StudyFolder, node: NodeId, folder: Path) -> Path:
@@ -63,7 +67,9 @@ def export(tree: Tree, study: StudyFolder, node: NodeId, folder: Path) -> Path:
             return folder  # exported before: "Run All" comes by again
         raise CommandError(f"{folder} is not an empty folder.", "another folder")
     try:
-        shutil.copytree(source, folder, dirs_exist_ok=True)
+        shutil.copytree(source, folder, dirs_exist_ok=True, ignore=_STATE)
+        if here.plan.start is not None:
+            shutil.copytree(study.path / str(here.plan.start.checkpoint.path), folder / START, ignore=_STATE)
         (folder / "README.md").write_text(model_card(tree, here, run), encoding="utf-8")
         (folder / RECIPE).write_text(recipe, encoding="utf-8")  # last: it marks a whole export
     except OSError as error:  # shutil's own error is one too
@@ -83,9 +89,25 @@ def read_replay(path: Path) -> Replay:
         raise TaskError(f"{path} is not UTF-8 text.", "the recipe.yaml of an export") from error
     except ValidationError as error:
         raise invalid(error, path.name, Replay) from error
+    if replay.start is not None:
+        start = _at(replay.start, str(path.absolute().parent / str(replay.start.checkpoint.path)))
+        replay = replay.model_copy(update={"start": start})
     if isinstance(replay.origin, DataFiles):
         return replay.model_copy(update={"origin": _moved(replay.origin, path.absolute().parent, os.path.join)})
     return replay
+
+
+def _at(start: Start, path: str) -> Start:
+    """`start` with its weights elsewhere."""
+    return start.model_copy(update={"checkpoint": start.checkpoint.model_copy(update={"path": path})})
+
+
+def take_start(replay: Replay, study: StudyFolder) -> Start | None:
+    """Copy the weights an exported experiment starts from into a study; raises `OSError` when they are gone."""
+    if replay.start is None:
+        return None
+    shutil.copytree(str(replay.start.checkpoint.path), study.path / START)
+    return _at(replay.start, START)
 
 
 def _replay(tree: Tree, node: Node, run: Run, folder: Path) -> Replay:
@@ -97,6 +119,7 @@ def _replay(tree: Tree, node: Node, run: Run, folder: Path) -> Replay:
         task=tree.task, origin=origin, data_hash=tree.data.hash, base=tree.base, title=node.plan.title,
         hypothesis=node.plan.hypothesis, recipe=node.plan.recipe, config=node.plan.configs[run_index(run.id)],
         fidelity=node.plan.fidelity, score=node.score,
+        start=_at(node.plan.start, START) if node.plan.start else None,
     )  # fmt: skip
 
 
@@ -118,6 +141,8 @@ def model_card(tree: Tree, node: Node, run: Run) -> str:
     base = f"{tree.base.model} ({tree.base.parameters:,} parameters, content {tree.base.hash})"
     config = "\n".join(f"| {k} | {v} |" for k, v in run.config.model_dump().items())
     ops = ", ".join(op.op for op in node.plan.recipe.ops) or "the rows as they are"
+    start = node.plan.start
+    lineage = f"- continued from the weights of {start}, which are in `{START}/`\n" if start else ""
     library = "peft" if run.config.method == "lora" else "transformers"
     header = _yaml({"library_name": library, "tags": ["trex_nb", run.config.method], "base_model": tree.base.model})
     licence = f"- licence of the data: {escape(tree.task.licence)}\n" if tree.task.licence else ""
@@ -131,8 +156,8 @@ def model_card(tree: Tree, node: Node, run: Run) -> str:
 - score: {node.score.metric if node.score else ""} {node.score} on {tree.data.search} search items (base model: {root})
 - chosen on the search split; the test split ({tree.data.test} items) was not scored
 - base model: {base}
-- data: {tree.data.train} training rows, content {tree.data.hash}; recipe: {ops}
-{licence}- trained in {run.cost.train_seconds:.0f} s, {run.cost.steps} steps
+{lineage}- data: {tree.data.train} training rows, content {tree.data.hash}; recipe: {ops}
+{licence}- {_training_words(run)}
 
 {_usage(tree, run)}
 Run the experiment again: `%trex start --replay recipe.yaml` in a notebook, then `%trex run`.
@@ -141,6 +166,13 @@ Run the experiment again: `%trex start --replay recipe.yaml` in a notebook, then
 | --- | --- |
 {config}
 """
+
+
+def _training_words(run: Run) -> str:
+    spent = f"trained in {run.cost.train_seconds:.0f} s"
+    if run.resumes is None:
+        return f"{spent}, {run.cost.steps} steps"
+    return f"{spent} from step {run.resumes.step}, where it had been stopped, to step {run.steps}"
 
 
 _CARD_CODE = """\

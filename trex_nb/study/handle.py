@@ -14,15 +14,19 @@ from typing import Any
 from trex_nb.agents.wording import described
 from trex_nb.core import commands as cmd
 from trex_nb.core import events as ev
-from trex_nb.core.ids import ROOT, NodeId
-from trex_nb.core.node import Auto, Node, Status
+from trex_nb.core.ids import ROOT, NodeId, RunId, node_of
+from trex_nb.core.node import Auto, Node, Run, Status
+from trex_nb.core.result import Start
 from trex_nb.core.task import Policy
+from trex_nb.core.training import Untrained
 from trex_nb.errors import CommandError
 from trex_nb.search.policies import ABOUT
 from trex_nb.search.space import space_for
-from trex_nb.search.tree import Tree
+from trex_nb.search.tree import Tree, redirected
 from trex_nb.study.decide import is_minutes_spent
 from trex_nb.study.edit import edited
+from trex_nb.study.fork import edited_start
+from trex_nb.study.resume import resumable, resumed_words
 
 
 class UnknownNodeError(CommandError):
@@ -51,6 +55,14 @@ class Situation:
             last = list(self.tree.nodes)[-1]
             raise UnknownNodeError(f"There is no node {node} (the last is {last}).", "%trex tree shows them all")
         return self.tree.nodes[node]
+
+    def run(self, run: RunId) -> Run:
+        """A run by id, or a two-line error naming what there is."""
+        runs = self.node(node_of(run)).runs
+        found = next((r for r in runs if r.id == run), None)
+        if found is None:
+            raise CommandError(f"There is no run {run}.", f"{node_of(run)} has {_names([r.id for r in runs])}")
+        return found
 
     @property
     def next_request(self) -> int:
@@ -141,18 +153,38 @@ def _prune(c: cmd.Prune, s: Situation) -> Handled:
 
 def _redirect(c: cmd.Redirect, s: Situation) -> Handled:
     node = s.node(c.node)
-    if any(d.what == "redirected" and d.why == c.text for d in node.decisions):
-        return Handled((), f"{c.node} was already redirected with these words.")
+    if any(d.what == redirected(c.run) and d.why == c.text for d in node.decisions):
+        return Handled((), f"{c.run or c.node} was already redirected with these words.")
     if s.tree.is_pruned(c.node):
         raise CommandError(f"{c.node} was already pruned.", "redirect a node that is still in the search")
     if s.rounds_left < 1:
         raise over_budget(s.tree)
     request = s.next_request
+    run = s.run(c.run) if c.run else None
+    start = _start_of(run) if run else None
     events = (
-        ev.NodeRedirected(node=c.node, text=c.text, request=request),
-        ev.ProposalRequested(request=request, parent=c.node, n=1, directions=c.text, of=c.node),
+        ev.NodeRedirected(node=c.node, text=c.text, request=request, run=c.run),
+        ev.ProposalRequested(
+            request=request, parent=c.node, n=1, directions=c.text, of=c.node, of_run=c.run, start=start
+        ),
     )
-    return Handled(events, f"Redirected {c.node}: a child that follows your words is being planned.")
+    if run is None:
+        return Handled(events, f"Redirected {c.node}: a child that follows your words is being planned.")
+    where = f"from {start}" if start else f"from where {run.id} is now; {run.id} goes on"
+    return Handled(events, f"Redirected {run.id}: a child that follows your words, {where}, is being planned.")
+
+
+def _start_of(run: Run) -> Start | None:
+    """The weights that a child of `run` starts from; None when its job is at work and has to save them first."""
+    node = node_of(run.id)
+    if isinstance(run.config, Untrained):
+        raise CommandError(f"{run.id} is the base model, where every run starts.", f'%trex redirect {node} "…"')
+    if run.is_training:
+        return None
+    if run.weights is None:
+        happened = "has not run" if run.is_due else "left no weights behind"
+        raise CommandError(f"{run.id} {happened}: nothing can start from it.", f'%trex redirect {node} "…"')
+    return run.weights
 
 
 def _edit(c: cmd.Edit, s: Situation) -> Handled:
@@ -169,7 +201,7 @@ def _edit(c: cmd.Edit, s: Situation) -> Handled:
         raise CommandError(f"{c.node} is already {node.status}.", f'%trex redirect {c.node} "…" for a new child')
     twin = next((n.id for n in s.tree.nodes.values() if n.plan.hash == plan.hash), None)
     note = f" It now equals {twin}, whose result will serve for it." if twin else ""
-    told = described(s.tree, space, s.tree.nodes[node.parent], plan)
+    told = edited_start(node.plan, described(s.tree, space, s.tree.nodes[node.parent], plan))
     return Handled((ev.NodeEdited(node=c.node, plan=told),), f"Edited {c.node}: {told.title}.{note}")
 
 
@@ -221,21 +253,47 @@ def _pause(_: cmd.Pause, s: Situation) -> Handled:
     return Handled((ev.StudyPaused(),), "Paused: no new job starts, running jobs go on. %trex resume goes on.")
 
 
-def _resume(_: cmd.Resume, s: Situation) -> Handled:
+def _resume(c: cmd.Resume, s: Situation) -> Handled:
+    if c.nodes or c.runs:
+        return _resume_runs(c, s)
     if not s.tree.is_paused:
         return Handled((), "Not paused.")
     return Handled((ev.StudyResumed(),), "Resumed.")
 
 
+def _resume_runs(c: cmd.Resume, s: Situation) -> Handled:
+    named: dict[str, tuple[Run, ...]] = {n: s.node(n).runs for n in c.nodes}
+    named |= {r: (s.run(r),) for r in c.runs}
+    runs = resumable(s.tree, named)
+    if not runs:
+        return Handled((), f"{_names(list(named))}: nothing to resume, it runs or has finished.")
+    given_back = {node_of(r.id) for r in runs if not s.tree.uses_a_round(node_of(r.id))}
+    if len(given_back) > s.rounds_left or is_minutes_spent(s.tree):
+        raise over_budget(s.tree)
+    return Handled(tuple(ev.RunResumed(run=r.id) for r in runs), f"Resuming {resumed_words(runs)}.")
+
+
 def _stop(c: cmd.Stop, s: Situation) -> Handled:
-    nodes = [s.node(n) for n in c.nodes] or [n for n in s.tree.nodes.values() if n.status is Status.RUNNING]
+    is_all = not c.nodes and not c.runs
+    nodes = list(s.tree.nodes.values()) if is_all else [s.node(n) for n in c.nodes]
     running = [n.id for n in nodes if n.status is Status.RUNNING and not all(r.stop_requested for r in n.runs)]
+    runs = [r for r in map(s.run, dict.fromkeys(c.runs)) if node_of(r.id) not in running and _may_stop(s, r)]
     events: list[ev.Event] = [ev.StopRequested(node=n) for n in running]
-    if not c.nodes and not s.tree.is_paused:
+    events += [ev.StopRequested(node=node_of(r.id), run=r.id) for r in runs]
+    if is_all and not s.tree.is_paused:
         events.append(ev.StudyPaused(why="stopped"))
     if not events:
         return Handled((), "Nothing is running.")
-    return Handled(tuple(events), f"Stopping {_names(running)}." if running else "Paused; nothing was running.")
+    stopping: list[str] = [*running, *(r.id for r in runs)]
+    if not stopping:
+        return Handled(tuple(events), "Paused; nothing was running.")
+    goes_on = f"%trex resume {' '.join(stopping)} goes on from there."
+    return Handled(tuple(events), f"Stopping {_names(stopping)}, state saved first. {goes_on}")
+
+
+def _may_stop(s: Situation, run: Run) -> bool:
+    is_running = s.tree.nodes[node_of(run.id)].status is Status.RUNNING
+    return is_running and not run.stop_requested and not run.is_over and run.checkpoint is None
 
 
 def _set_budget(c: cmd.SetBudget, s: Situation) -> Handled:

@@ -16,6 +16,7 @@ from trex_nb.core.events import Event, NodeApproved, NodeProposed, ProposalMade,
 from trex_nb.core.ids import ROOT, StudyId, is_study_name, node_id
 from trex_nb.core.plan import Change, Expectation, Plan
 from trex_nb.core.recipe import DataRecipe
+from trex_nb.core.result import Start
 from trex_nb.core.task import Task
 from trex_nb.core.training import Untrained
 from trex_nb.errors import TaskError
@@ -25,7 +26,7 @@ from trex_nb.store.artifacts import StudyFolder, remove_tree, studies_in, write_
 from trex_nb.store.sqlite import SqliteStore
 from trex_nb.study.base_model import base_facts, small_hash
 from trex_nb.study.carry import insights_of
-from trex_nb.study.export import Replay, read_replay
+from trex_nb.study.export import Replay, read_replay, take_start
 from trex_nb.study.intake import Prepared, prepare
 from trex_nb.study.parts import Parts, default_parts
 from trex_nb.study.study import Study
@@ -115,7 +116,7 @@ def _create(
             root=baseline_plan(),
         )  # fmt: skip
         store = SqliteStore(part.database)
-        events = [created, *(_replayed(replay) if replay else [])]
+        events = [created, *(_replayed(replay, take_start(replay, part)) if replay else [])]
         store.append(StudyId(folder.path.name), events, actor="human", time=time.time(), expected_seq=0)
         store.close()
         part.path.rename(folder.path)
@@ -144,12 +145,12 @@ def baseline_plan() -> Plan:
     )  # fmt: skip
 
 
-def _replayed(replay: Replay) -> list[Event]:
+def _replayed(replay: Replay, start: Start | None) -> list[Event]:
     node = node_id(1)
     plan = Plan(
         title=replay.title, hypothesis=replay.hypothesis, recipe=replay.recipe, configs=(replay.config,),
         fidelity=replay.fidelity, expected=Expectation(minutes=1, memory_mb=600),
-        changes=(Change(field="method", before="none", after=replay.config.method),),
+        changes=(Change(field="method", before="none", after=replay.config.method),), start=start,
     )  # fmt: skip
     said = f"Replayed from an export whose score was {replay.score}."
     return [

@@ -26,7 +26,7 @@ from pydantic import ValidationError
 from trex_nb.core import commands as cmd
 from trex_nb.core.base import Frozen
 from trex_nb.core.events import Actor, ProposalFailed, ProposalMade
-from trex_nb.core.ids import NodeId, StudyId
+from trex_nb.core.ids import NodeId, RunId, StudyId, node_of
 from trex_nb.core.node import Node
 from trex_nb.core.result import Insight
 from trex_nb.errors import CommandError, StoreError
@@ -71,6 +71,13 @@ class Reply:
 def _proposal_lines(tree: Tree, node: Node) -> str:
     expected = expected_words(node.plan, tree.budget)
     return f"{node.id}  {node.plan.title}\n    {node.plan.hypothesis}\n    Expected: {expected}."
+
+
+def _nodes_and_runs(names: Sequence[str]) -> dict[str, tuple[str, ...]]:
+    return {
+        "nodes": tuple(NodeId(n) for n in names if "." not in n),
+        "runs": tuple(RunId(n) for n in names if "." in n),
+    }
 
 
 def _made(kind: type[C], **fields: Any) -> C:
@@ -166,8 +173,10 @@ class Study:
         return self.do(_made(cmd.Prune, nodes=tuple(NodeId(n) for n in nodes), why=why))
 
     def redirect(self, node: str, text: str) -> Reply:
-        """Ask for a child of `node` that follows `text`."""
-        return self._answered(_made(cmd.Redirect, node=NodeId(node), text=text))
+        """Ask for a child of `node` that follows `text`. Of a run ("n4.2"), the child starts from its weights as they
+        are now; a live run goes on."""
+        run = RunId(node) if "." in node else None
+        return self._answered(_made(cmd.Redirect, node=node_of(RunId(node)), run=run, text=text))
 
     def edit(self, node: str, /, **fields: Any) -> Reply:
         """Change fields of a plan that has not run: `study.edit("n1", r=32)`."""
@@ -197,13 +206,14 @@ class Study:
         """Start nothing new; running jobs go on."""
         return self.do(cmd.Pause())
 
-    def resume(self) -> Reply:
-        """Go on as before the pause."""
-        return self.do(cmd.Resume())
+    def resume(self, *names: str) -> Reply:
+        """Let stopped runs ("n4.2"; "n4" for all of a node) go on from where they were saved; without names, go on as
+        before the pause."""
+        return self.do(_made(cmd.Resume, **_nodes_and_runs(names)))
 
-    def stop(self, *nodes: str) -> Reply:
-        """End the jobs of `nodes`, or all jobs, and pause."""
-        return self.do(_made(cmd.Stop, nodes=tuple(NodeId(n) for n in nodes)))
+    def stop(self, *names: str) -> Reply:
+        """Have the jobs of nodes and runs save their state and end; without names all jobs, and pause."""
+        return self.do(_made(cmd.Stop, **_nodes_and_runs(names)))
 
     def budget(
         self, rounds: int | None = None, minutes: float | None = None, samples: int | None = None,

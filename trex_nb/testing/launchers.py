@@ -12,9 +12,9 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
 
 from trex_nb.core.ids import RunId
-from trex_nb.core.job import Failed, Finished, JobId, JobSpec, JobUpdate, Progressed, Started
+from trex_nb.core.job import Failed, Finished, JobId, JobSpec, JobUpdate, NotSaved, Progressed, Saved, Started
 from trex_nb.core.protocols import Job, Launcher
-from trex_nb.core.result import Failure
+from trex_nb.core.result import Checkpoint, Failure
 
 MakeSpec = Callable[[Sequence[str]], JobSpec]
 
@@ -22,14 +22,25 @@ CANCELLED = Failure(stage="infra", kind="stopped", message="The job was cancelle
 LOST = Failure(stage="infra", kind="lost", message="The job's process is gone.", retryable=True)
 
 
+STOPPED = Failure(stage="train", kind="stopped", message="Stopped, as asked.")
+
+
 class FakeJob:
     """A scripted job: what has happened is in `past`, what may still come in `script`. Safe to use from many threads
-    and event loops at once."""
+    and event loops at once.
+
+    It saves its state when asked, at its last point: a folder with a file that holds the step, where its own folder is
+    there; `disk_is_full` makes it say that it cannot. A wish that comes before the first point is heeded at that.
+    `on_saved` is called after each save.
+    """
 
     def __init__(self, spec: JobSpec, script: Sequence[JobUpdate]) -> None:
         self.spec = spec
         self.past: list[JobUpdate] = []
         self._script = list(script)
+        self.disk_is_full = False
+        self.on_saved: Callable[[], None] = lambda: None
+        self._wants_save = False
         self._lock = threading.Lock()
         self._waiting: list[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = []
 
@@ -50,6 +61,8 @@ class FakeJob:
             del self._script[: len(due)]
             for update in due:
                 self._happen(update)
+                if self._wants_save and isinstance(update, Progressed):
+                    self._save(update)
 
     def fail(self, failure: Failure) -> None:
         """End the job now, off the script. Does nothing to an ended job."""
@@ -71,6 +84,40 @@ class FakeJob:
             if ended:
                 return
             await news.wait()
+
+    async def save(self) -> None:
+        """Save at the last point, or at the first that comes."""
+        with self._lock:
+            point = self._point()
+            self._wants_save = point is None
+            if point is not None and not self.ended:
+                self._save(point)
+        self.on_saved()
+
+    async def stop(self) -> None:
+        """Save at the last point and end; without a point, end at once."""
+        with self._lock:
+            point = self._point()
+            if point is not None and not self.ended:
+                self._save(point)
+            self._script.clear()
+            self._happen(Failed(failure=STOPPED if point else CANCELLED))
+
+    def _point(self) -> Progressed | None:
+        return next((u for u in reversed(self.past) if isinstance(u, Progressed)), None)
+
+    def _save(self, at: Progressed) -> None:
+        self._wants_save = False
+        if self.disk_is_full:
+            self._happen(NotSaved(step=at.step, total=at.total, reason="No space left on device"))
+            return
+        name = f"checkpoint-{at.step}"
+        state = Path(self.spec.folder) / name
+        if state.parent.is_dir():
+            state.mkdir(exist_ok=True)
+            (state / "optimizer.pt").write_text(str(at.step))
+            (state / "weights").write_text(str(at.step))
+        self._happen(Saved(step=at.step, total=at.total, checkpoint=Checkpoint(kind="adapter", path=name)))
 
     async def cancel(self) -> None:
         """End the job as stopped, unless it ended before."""
@@ -144,6 +191,44 @@ for _ in range(1200):
 """
 """A cell that takes a minute, unless it is interrupted."""
 
+TRAINS = """\
+import time
+from pathlib import Path
+from IPython.display import display
+def say(kind, data, **how):
+    return display({f"application/vnd.trex.{kind}+json": data, "text/plain": kind}, raw=True, **how)
+def curve(step):
+    return {"points": [{"step": step, "total": 1200, "loss": 1.0, "eval_loss": None}]}
+say("metrics", curve(1), display_id="curve")
+answered = ""
+for step in range(2, 1201):
+    say("metrics", curve(step), display_id="curve", update=True)
+    stop, wish = Path("stop").exists(), Path("save").read_text() if Path("save").exists() else ""
+    if stop or wish != answered:
+        answered = wish
+        state = Path(f"checkpoint-{step}")
+        state.mkdir()
+        checkpoint = {"kind": "adapter", "path": state.name}
+        say("saved", {"kind": "saved", "step": step, "total": 1200, "checkpoint": checkpoint})
+        break
+    time.sleep(0.05)
+if stop:
+    say("failure", {"stage": "train", "kind": "stopped", "message": "Stopped, as asked."})
+else:
+    say("outcome", {"checkpoint": {"kind": "adapter", "path": "adapter"}, "cost": {"steps": step}})
+"""
+"""A cell that trains for a minute and heeds wishes; one that saved for a wish to go on is soon done."""
+
+DEAF = """\
+import time
+from IPython.display import display
+points = {"points": [{"step": 1, "total": 2, "loss": 1.0, "eval_loss": None}]}
+display({"application/vnd.trex.metrics+json": points, "text/plain": "step 1 of 2"}, raw=True)
+for _ in range(1200):
+    time.sleep(0.05)
+"""
+"""A cell that trains for a minute and heeds no wish."""
+
 PATIENCE = 60.0
 """Seconds within which anything in this contract must have happened, on the busiest machine."""
 
@@ -173,6 +258,15 @@ async def until_started(job: Job) -> Started:
             assert isinstance(update, Started)
             return update
     raise AssertionError("a job ends with an update")
+
+
+async def until(job: Job, kind: type[JobUpdate]) -> None:
+    """The first update of a kind is out."""
+    async with asyncio.timeout(PATIENCE):
+        async for update in job.updates():
+            if isinstance(update, kind):
+                return
+    raise AssertionError(f"the job ended without {kind}")
 
 
 async def _submitted(launcher: Launcher, spec: JobSpec) -> list[JobUpdate]:
@@ -275,6 +369,73 @@ class LauncherContract:
             updates = await everything(job)
             await job.cancel()
             await job.cancel()
+            assert await everything(job) == updates
+
+        asyncio.run(scenario())
+
+    def test_a_job_asked_to_stop_saves_its_state_first(self, launcher: Launcher, make_spec: MakeSpec) -> None:
+        """And says so, so that it can go on another time."""
+
+        async def scenario() -> list[JobUpdate]:
+            job = await launcher.submit(make_spec([TRAINS]))
+            await until(job, Progressed)
+            await job.stop()
+            await job.stop()
+            return await everything(job)
+
+        *_, saved, last = asyncio.run(scenario())
+        assert isinstance(saved, Saved)
+        assert saved.checkpoint.path == f"checkpoint-{saved.step}"
+        assert isinstance(last, Failed)
+        assert last.failure.kind == "stopped"
+
+    def test_a_job_asked_to_stop_before_it_trains_is_cancelled(self, launcher: Launcher, make_spec: MakeSpec) -> None:
+        """There is nothing to save yet."""
+
+        async def scenario() -> JobUpdate:
+            job = await launcher.submit(make_spec([SLOW, TRAINS]))
+            await until_started(job)
+            await job.stop()
+            return (await everything(job))[-1]
+
+        last = asyncio.run(scenario())
+        assert isinstance(last, Failed)
+        assert last.failure.kind == "stopped"
+
+    def test_a_job_that_does_not_stop_in_its_grace_is_cancelled(self, launcher: Launcher, make_spec: MakeSpec) -> None:
+        """Whoever asked is not left waiting."""
+
+        async def scenario() -> JobUpdate:
+            job = await launcher.submit(make_spec([DEAF, GOOD]).model_copy(update={"grace": 0.1}))
+            await until(job, Progressed)
+            await job.stop()
+            return (await everything(job))[-1]
+
+        last = asyncio.run(scenario())
+        assert isinstance(last, Failed)
+        assert last.failure.kind == "stopped"
+
+    def test_a_job_asked_to_save_does_so_and_goes_on(self, launcher: Launcher, make_spec: MakeSpec) -> None:
+        """To its own good end."""
+
+        async def scenario() -> list[JobUpdate]:
+            job = await launcher.submit(make_spec([TRAINS]))
+            await until(job, Progressed)
+            await job.save()
+            return await everything(job)
+
+        updates = asyncio.run(scenario())
+        assert sum(isinstance(update, Saved) for update in updates) == 1
+        assert isinstance(updates[-1], Finished)
+
+    def test_an_ended_job_is_asked_in_vain(self, launcher: Launcher, make_spec: MakeSpec) -> None:
+        """Nothing is said after the last word."""
+
+        async def scenario() -> None:
+            job = await launcher.submit(make_spec([GOOD]))
+            updates = await everything(job)
+            await job.save()
+            await job.stop()
             assert await everything(job) == updates
 
         asyncio.run(scenario())

@@ -172,9 +172,13 @@ class LiveCurve(TrainerCallback):  # type: ignore[misc]  # transformers has no t
         self._watch = watch
         self._evaluations = evaluations
         self._evaluate_at: frozenset[int] = frozenset()
+        self.resumed_at = 0
 
     def on_train_begin(self, _args: Any, state: Any, _control: Any, **_: Any) -> None:
-        """Choose the steps after which the held-out loss is measured."""
+        """Choose the steps after which the held-out loss is measured; take up the curve of a training that goes on."""
+        self.resumed_at = state.global_step
+        for logs in state.log_history:
+            self._take(logs["step"], state.max_steps, logs)
         total = state.max_steps
         self._evaluate_at = frozenset(round(total * k / self._evaluations) for k in range(1, self._evaluations + 1))
 
@@ -185,14 +189,18 @@ class LiveCurve(TrainerCallback):  # type: ignore[misc]  # transformers has no t
 
     def on_log(self, _args: Any, state: Any, _control: Any, logs: dict[str, float], **_: Any) -> None:
         """Take up a loss; raise when it says that the run diverged."""
-        if "loss" not in logs and "eval_loss" not in logs:
-            return
-        self.curve.add(Point(state.global_step, state.max_steps, logs.get("loss"), logs.get("eval_loss")))
-        trouble = self._watch.see(logs["loss"]) if "loss" in logs else None
+        trouble = self._take(state.global_step, state.max_steps, logs)
         if trouble is not None:
             self.curve.publish()
             failure = Failure(stage="train", kind="diverged", message=f"{trouble} (step {state.global_step})")
             raise TrainingFailed(failure, "a lower learning_rate, or more warmup_steps.")
+
+    def _take(self, step: int, total: int, logs: dict[str, float]) -> str | None:
+        """Put a loss on the curve; what is wrong with it, if anything is."""
+        if "loss" not in logs and "eval_loss" not in logs:
+            return None
+        self.curve.add(Point(step, total, logs.get("loss"), logs.get("eval_loss")))
+        return self._watch.see(logs["loss"]) if "loss" in logs else None
 
     def on_train_end(self, _args: Any, _state: Any, _control: Any, **_: Any) -> None:
         """Show the whole curve."""

@@ -11,6 +11,7 @@ import math
 import time
 from dataclasses import dataclass, field
 from importlib.util import find_spec
+from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Literal
 
@@ -22,9 +23,11 @@ from trl import SFTConfig, SFTTrainer
 
 from trex_nb.core.training import LoraTraining, Sft, Trained
 from trex_nb.train.base import Base, half_precision, uses_cuda
+from trex_nb.train.control import Control, Wishes, save_state
 from trex_nb.train.data import hold_out
 from trex_nb.train.failure import bad_data, stating_failures
 from trex_nb.train.progress import Curve, DivergenceWatch, LiveCurve
+from trex_nb.train.start import load_adapter, load_weights
 
 MOST_EVALUATIONS = 5
 EVALUATION_SHARE = 0.05  # of the training cost
@@ -34,7 +37,7 @@ CHECKPOINTING_FROM = 1_000_000_000  # parameters; below, activations are cheaper
 
 @dataclass(frozen=True, slots=True)
 class Fitted:
-    """A fine-tuned model: what to save, and what it took (`seconds` of training proper)."""
+    """A fine-tuned model: what to save, and what it took since it began or went on (`seconds` of training proper)."""
 
     kind: Literal["adapter", "model"]
     steps: int
@@ -44,24 +47,35 @@ class Fitted:
 
 
 @stating_failures("train")
-def fit(base: Base, rows: Dataset, config: Trained) -> Fitted:
-    """Fine-tune `base` on `rows` (columns of `Example`), showing the live curve.
+def fit(
+    base: Base, rows: Dataset, config: Trained, *, start: str | Path | None = None, resume: str | Path | None = None
+) -> Fitted:
+    """Fine-tune `base` on `rows` (columns of `Example`), showing the live curve and heeding wishes (`control`).
 
-    Raises `TrainingFailed`: train/diverged, train/out_of_memory, or data/bad_data when no row fits in `max_length`.
+    `start` is a folder with the adapter or the model whose weights to start from, with a fresh optimiser and schedule;
+    `resume` a checkpoint of this very training, to go on from as if it had never stopped. Raises `TrainingFailed`:
+    train/diverged, train/out_of_memory, train/stopped, data/bad_data when no row fits in `max_length`, and plan/error
+    when the weights of `start` are not of the config's shape.
     """
     datasets.disable_progress_bars()
     training, watched = hold_out(rows, config.seed)
     train_rows = conversations(rows.select(training), base.tokenizer)
     held_out = conversations(_shortest_first(rows.select(watched)), base.tokenizer) if len(watched) else None
     with TemporaryDirectory(prefix="trex-") as unused:
-        trainer = _trainer(base, train_rows, held_out, config, unused)
+        trainer = _trainer(base, train_rows, held_out, config, unused, start)
         if not len(trainer.train_dataset):
             raise bad_data(f"No row's prompt fits in {config.max_length} tokens.", "a larger max_length.")
         began = time.perf_counter()
-        trainer.train()
+        trainer.train(resume_from_checkpoint=str(resume) if resume is not None else None)
         seconds = time.perf_counter() - began
-    kind: Literal["adapter", "model"] = "adapter" if isinstance(config, LoraTraining) else "model"
-    return Fitted(kind, trainer.state.global_step, seconds, trainer.model, base.tokenizer)
+    if trainer.control_callback.is_stopped:
+        raise trainer.control_callback.stopped(trainer.state)
+    steps = trainer.state.global_step - trainer.live.resumed_at
+    return Fitted(_kind(config), steps, seconds, trainer.model, base.tokenizer)
+
+
+def _kind(config: Trained) -> Literal["adapter", "model"]:
+    return "adapter" if isinstance(config, LoraTraining) else "model"
 
 
 def conversations(rows: Dataset, tokenizer: Any) -> Dataset:
@@ -84,8 +98,12 @@ def _shortest_first(rows: Dataset) -> Dataset:
     return rows.select(sorted(range(len(rows)), key=lambda i: len(rows[i]["prompt"])))
 
 
-def _trainer(base: Base, rows: Dataset, held_out: Dataset | None, config: Trained, folder: str) -> SFTTrainer:
+def _trainer(
+    base: Base, rows: Dataset, held_out: Dataset | None, config: Trained, folder: str, start: str | Path | None
+) -> _AnswerTrainer:
     model = base.take()
+    if start is not None and not isinstance(config, LoraTraining):
+        load_weights(model, Path(start))
     if not isinstance(config, LoraTraining):
         model = model.float()  # updates smaller than half precision can hold would be lost
     total = steps_of(len(rows), config)
@@ -93,15 +111,18 @@ def _trainer(base: Base, rows: Dataset, held_out: Dataset | None, config: Traine
     evaluations = evaluations_of(seen, len(held_out)) if held_out is not None else 0
     live = LiveCurve(Curve(), DivergenceWatch(model.config.get_text_config().vocab_size), evaluations)
     trainer = _AnswerTrainer(
+        kind=_kind(config),
+        live=live,
         model=model,
         processing_class=base.tokenizer,
         train_dataset=rows,
         eval_dataset=held_out,
         args=_arguments(config, total, model.num_parameters(), folder),
         peft_config=_adapter(config) if isinstance(config, LoraTraining) else None,
-        callbacks=[live],
     )
     trainer.remove_callback(PrinterCallback)
+    if start is not None and isinstance(config, LoraTraining):
+        load_adapter(trainer.model, Path(start))
     return trainer
 
 
@@ -156,6 +177,16 @@ class _AnswerTrainer(SFTTrainer):  # type: ignore[misc]  # trl has no types
     That kernel needs Triton, which PyTorch brings only for GPUs; without it SFTTrainer of trl 1.15 cannot train at
     all. The model's own loss also skips the entropy and token accuracy of every step, which nobody reads here.
     """
+
+    def __init__(self, *, kind: Literal["adapter", "model"], live: LiveCurve, **options: Any) -> None:
+        self._folder = Path.cwd()
+        self._kind = kind
+        self.live = live
+        self.control_callback = Control(Wishes(self._folder))
+        super().__init__(callbacks=[live, self.control_callback], **options)
+
+    def _save_checkpoint(self, _model: Any, _trial: Any) -> None:
+        self.control_callback.saved = save_state(self, self._kind, self._folder)
 
     def compute_loss(
         self, model: Any, inputs: dict[str, Any], return_outputs: bool = False, num_items_in_batch: Any = None

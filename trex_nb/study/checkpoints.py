@@ -1,0 +1,41 @@
+"""Which saved states of runs stay on disk: the newest of a run that can still go on, and weights that plans start from.
+
+A state is several times as large as its weights. What no run needs to go on from is reduced to its weights where a
+child starts from them, and removed where none does.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+from trex_nb.core.ids import RunId
+from trex_nb.search.tree import Tree
+from trex_nb.store.artifacts import RESUME_ONLY, StudyFolder
+
+
+def tidy(tree: Tree, folder: StudyFolder, run: RunId) -> None:
+    """Remove what is not needed of the states that `run` saved. Raises OSError."""
+    now = tree.run(run)
+    kept = {now.saved.checkpoint.path} if now.saved else set()
+    if now.resumes and not now.is_finished and now.checkpoint is None:
+        kept.add(now.resumes.checkpoint.path)  # its job may still be reading it
+    started_from = set(_starts(tree))
+    for attempt in range(1, now.attempt + 1):
+        for state in sorted(folder.run(run, attempt).glob("checkpoint-*")):
+            path = folder.relative(state)
+            if path in started_from and path not in kept:
+                _reduce(state)
+            elif path not in kept:
+                shutil.rmtree(state)
+
+
+def _starts(tree: Tree) -> Iterator[str | None]:
+    yield from (n.plan.start.checkpoint.path for n in tree.nodes.values() if n.plan.start)
+    yield from (r.start.checkpoint.path for r in tree.requests.values() if r.start)
+
+
+def _reduce(state: Path) -> None:
+    for name in RESUME_ONLY:
+        (state / name).unlink(missing_ok=True)

@@ -1,0 +1,125 @@
+"""Wishes of those outside, heeded between two optimiser steps: save the run's state and stop, or save it and go on.
+
+A wish is a file in the working directory (`core.job.STOP_WISH`, `SAVE_WISH`). What is saved is a checkpoint as
+transformers writes it (weights, optimiser, schedule, random states, the trainer's own), in `checkpoint-<step>`. It is
+written aside, flushed to the disk and then renamed, so a folder of that name is whole, whenever the process is killed.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import shutil
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Literal
+
+from safetensors import SafetensorError
+from transformers import Trainer, TrainerCallback
+
+from trex_nb.core.job import SAVE_WISH, SAVED_MIME, STOP_WISH, NotSaved, Saved
+from trex_nb.core.result import Checkpoint, Failure
+from trex_nb.train.failure import TrainingFailed
+from trex_nb.train.show import show
+
+SECONDS_BETWEEN = 0.05
+"""A look costs two calls of the file system; more than twenty a second would be of no use to anybody."""
+
+Wish = Literal["stop", "save"]
+
+
+class Wishes:
+    """What is wished of the training in `folder`."""
+
+    def __init__(self, folder: Path, clock: Callable[[], float] = time.monotonic) -> None:
+        self._stop, self._save = folder / STOP_WISH, folder / SAVE_WISH
+        self._clock = clock
+        self._looked_at = -math.inf
+        self._answered = ""
+
+    def look(self) -> Wish | None:
+        """The wish to heed now; a wish to save is told once, a wish to stop as long as it stands."""
+        now = self._clock()
+        if now - self._looked_at < SECONDS_BETWEEN:
+            return None
+        self._looked_at = now
+        if self._stop.exists():
+            return "stop"
+        try:
+            wish = self._save.read_text()
+        except OSError:
+            return None
+        if wish == self._answered:
+            return None
+        self._answered = wish
+        return "save"
+
+
+class Control(TrainerCallback):  # type: ignore[misc]  # transformers has no types
+    """Has a Trainer do what is wished; `saved` is what came of the last save, `is_stopped` says that it was to end."""
+
+    def __init__(self, wishes: Wishes) -> None:
+        self._wishes = wishes
+        self.is_stopped = False
+        self.saved: Saved | NotSaved | None = None
+
+    def on_step_end(self, _args: Any, state: Any, control: Any, **_: Any) -> None:
+        """Look for a wish, unless this was the last step anyway."""
+        wish = self._wishes.look() if state.global_step < state.max_steps else None
+        if wish is not None:
+            control.should_log = control.should_save = True  # the curve then reaches to the step that is saved
+            control.should_training_stop = self.is_stopped = wish == "stop"
+
+    def stopped(self, state: Any) -> TrainingFailed:
+        """The ending of a training that was to stop."""
+        message = f"Stopped at step {state.global_step} of {state.max_steps}, as asked."
+        if isinstance(self.saved, NotSaved):
+            message += f" Its state could not be saved: {self.saved.reason}"
+        return TrainingFailed(
+            Failure(stage="train", kind="stopped", message=message), "%trex resume goes on from there"
+        )
+
+
+def save_state(trainer: Trainer, kind: Literal["adapter", "model"], folder: Path) -> Saved | NotSaved:
+    """Save the state of `trainer` in `folder`/checkpoint-<step>, and say so; that it cannot be saved is said, too, and
+    harms nothing."""
+    step, total = trainer.state.global_step, trainer.state.max_steps
+    name = f"checkpoint-{step}"
+    aside = folder / f".saving-{os.getpid()}"
+    before, trainer.args.output_dir = trainer.args.output_dir, str(aside)
+    said: Saved | NotSaved
+    try:
+        Trainer._save_checkpoint(trainer, trainer.model, None)  # noqa: SLF001  trl's own also writes a model card
+        _flush(aside / name)
+        _replace(aside / name, folder / name)
+        said = Saved(step=step, total=total, checkpoint=Checkpoint(kind=kind, path=name))
+        text = f"State saved in {name} after step {step} of {total}"
+    except (OSError, RuntimeError, SafetensorError) as error:  # the last two are how torch and safetensors say it
+        reason = f"{type(error).__name__}: {error}".splitlines()[0][:300]
+        said = NotSaved(step=step, total=total, reason=reason)
+        text = f"The state after step {step} of {total} could not be saved: {reason}"
+    finally:
+        trainer.args.output_dir = before
+        shutil.rmtree(aside, ignore_errors=True)
+    show({SAVED_MIME: said.model_dump(mode="json", exclude={"line"})}, text)
+    return said
+
+
+def _replace(new: Path, place: Path) -> None:
+    """Move a folder to its place; one that is there already (the step was saved before) gives way."""
+    if place.exists():
+        shutil.rmtree(place)
+    new.rename(place)
+    _flush(place.parent)
+
+
+def _flush(path: Path) -> None:
+    """Have a file, or a folder and all in it, written to the disk itself."""
+    for inner in path.iterdir() if path.is_dir() and path.name.startswith("checkpoint-") else ():
+        _flush(inner)
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
