@@ -33,14 +33,14 @@ _DRAFTS = 5
 
 
 class Objective(Protocol):
-    """Something to search: a space, the facts of its data and base, one measured run, and what a run is truly worth."""
+    """Something to search: a space, the facts of its data and base, and one measured run."""
 
+    seed: int
     space: Space
     data: ev.DataFacts
     base: ev.BaseFacts
 
     def measure(self, point: Point, fidelity: float, rng: random.Random) -> Measured: ...
-    def truth(self, point: Point, fidelity: float = 1.0) -> float: ...
 
 
 @dataclass
@@ -68,7 +68,7 @@ class Search:
         self.spent += fidelity * (FAILED_COST if found.score is None else 1.0)
         if fidelity == 1 and found.score is not None and (self.best is None or found.score > self.best):
             self.best = found.score
-            self.curve.append((self.spent, self.objective.truth(point)))
+            self.curve.append((self.spent, found.truth))
         return found
 
     def at(self, budget: float) -> float:

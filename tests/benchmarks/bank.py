@@ -39,10 +39,12 @@ _MISLEADING = 3.0  # of the raw score: what a run on less data says that is not 
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """A noisy score with the standard error that an evaluator would report; None where the run failed."""
+    """A noisy score with the standard error that an evaluator would report, None where the run failed; and what the
+    run is truly worth, which no arm sees."""
 
     score: float | None
     stderr: float
+    truth: float = 0.0
 
 
 class Landscape:
@@ -139,7 +141,8 @@ class Landscape:
         mean = self.truth(point, fidelity) + rng.gauss(0, SEED_NOISE * (1 + 0.5 * (fidelity < 1)))
         p = min(0.995, max(0.005, mean))
         score = sum(rng.random() < p for _ in range(ITEMS)) / ITEMS
-        return Measured(score, math.sqrt(max(score * (1 - score), 0.25 / ITEMS) / ITEMS))
+        stderr = math.sqrt(max(score * (1 - score), 0.25 / ITEMS) / ITEMS)
+        return Measured(score, stderr, self.truth(point, fidelity))
 
 
 def _drawn_waves(rng: np.random.Generator, fields: int) -> tuple[Array, Array]:

@@ -1,6 +1,6 @@
 """What the tree's finished runs say to the surrogate: one observation per run that trained, of any node and share of
 the data. A run that diverged or broke counts as the study's worst score; one that was stopped, or lost to the
-machine, says nothing.
+machine, says nothing, nor does one that started from another run's weights: its settings are not all of its story.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ def observations(tree: TreeView, space: Space) -> tuple[Observation, ...]:
 
 def _observed(tree: TreeView, space: Space, worst: float) -> Iterator[Observation]:
     for node in tree.nodes.values():
-        for run in node.runs:
+        for run in node.runs if node.plan.start is None else ():
             point = space.point_of(node.plan.recipe, run.config)
             if point is None:
                 continue
