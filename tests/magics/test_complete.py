@@ -14,7 +14,7 @@ def nodes() -> list[str]:
 
 @pytest.mark.parametrize(("text", "found"), [
     ("%trex ap", ["approve"]), ("%trex approve n1", ["n1", "n10"]), ("%trex approve n1 ", nodes()),
-    ("%trex plan --", ["--help", "--under"]), ("x = %trex sho", ["show"]), ("x=%trex sho", ["show"]),
+    ("%trex plan --", ["--help", "--under", "--runs"]), ("x = %trex sho", ["show"]), ("x=%trex sho", ["show"]),
     ("a = 1\n%trex sho", ["show"]), ("if True:\n    %trex sho", ["show"]), ("%%trex redi", ["redirect"]),
     ("%trex start n", []), ("%trex nonsense n", []), ("%trex help pl", ["plan"]),
 ])  # fmt: skip

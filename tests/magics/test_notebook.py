@@ -203,7 +203,7 @@ def test_loading_twice_and_reloading_are_harmless(study: Kernel) -> None:
         ("%trex re", ["redirect", "report", "resume"]),
         ("x = %trex sh", ["show"]),
         ("1 + 1\n%trex pa", ["pause"]),
-        ("%trex plan --", ["--help", "--under"]),
+        ("%trex plan --", ["--help", "--runs", "--under"]),
         ("%trex plan --under n1", ["n1"]),
         ("%trex approve n", ["n0", "n1", "n2", "n3"]),
         ("%trex approve n1 n3", ["n3"]),

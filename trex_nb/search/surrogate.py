@@ -15,13 +15,14 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize
 
 from trex_nb.core.ids import ROOT, NodeId
-from trex_nb.search.space import Point, Space
+from trex_nb.search.space import Field, Point, Space, Value
 
 Array = NDArray[np.float64]
 
@@ -66,17 +67,35 @@ class Encoded:
 def encode(space: Space, points: Sequence[Point], fidelity: Sequence[float]) -> Encoded:
     """Points as the process sees them. The learning rates of all methods are one coordinate, each relative to its own
     range: what was learnt of one is a first guess at the other."""
-    places = [[_place(space, f.name, p) for f in space.fields] for p in points]
-    has = np.array([[at is not None for at in row] for row in places], dtype=bool)
-    return Encoded(np.array([[at or 0.0 for at in row] for row in places]), has, np.array(fidelity, dtype=float))
+    coordinates = _coordinates(space)
+    places = np.array([[c.place(p) for c in coordinates] for p in points])
+    return Encoded(np.nan_to_num(places), ~np.isnan(places), np.array(fidelity, dtype=float))
 
 
-def _place(space: Space, name: str, point: Point) -> float | None:
-    if name == "full_learning_rate":
-        return None
-    if name == "learning_rate" and name not in point:
-        name = "full_learning_rate"
-    return space.field(name).unit(point[name]) if name in point else None
+@dataclass(frozen=True, slots=True)
+class _Coordinate:
+    """How a point's value becomes a place: the fields whose value counts, and the places of their choices, known
+    beforehand because a search asks for hundreds of thousands."""
+
+    fields: tuple[Field, ...]
+    known: dict[Value, float]
+
+    def place(self, point: Point) -> float:
+        for field in self.fields:
+            if field.name in point:
+                value = point[field.name]
+                return self.known[value] if value in self.known else field.unit(value)
+        return math.nan
+
+
+@lru_cache(maxsize=8)
+def _coordinates(space: Space) -> tuple[_Coordinate, ...]:
+    rates = tuple(f for f in space.fields if "learning_rate" in f.name)
+    found = []
+    for field in space.fields:
+        fields = (rates if field == rates[0] else ()) if field in rates else (field,)
+        found.append(_Coordinate(fields, {v: field.unit(v) for v in field.values or ()}))
+    return tuple(found)
 
 
 def distances(space: Space, a: Encoded, b: Encoded) -> Array:
