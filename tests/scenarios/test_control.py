@@ -350,4 +350,4 @@ def test_a_run_that_waits_to_go_on_is_served_by_a_twin_that_finished(build: Buil
     house.launcher.release(RunId("n2.1"))
     study.wait(30)
     assert study.tree.run(N1).source == "n2.1"
-    assert not list(house.folder.run(N1, 1).glob("checkpoint-*"))
+    until(study, lambda _: not list(house.folder.run(N1, 1).glob("checkpoint-*")))

@@ -30,6 +30,8 @@ COMMANDS = st.one_of(
     st.builds(cmd.Redirect, node=NODES, text=WORDS),
     st.builds(lambda run, text: cmd.Redirect(node=node_of(run), run=run, text=text), RUNS, WORDS),
     st.builds(cmd.Edit, node=NODES, fields=st.fixed_dictionaries({"r": st.integers(1, 64)})),
+    st.builds(cmd.Edit, node=NODES, fields=st.just({"fidelity": 0.25})),
+    st.builds(cmd.ChoosePolicy, name=st.sampled_from(["uct", "auto", "gbfs", "sequential"])),
     st.builds(cmd.Note, node=NODES, text=WORDS),
     st.builds(cmd.Run, jobs=st.integers(1, 3)),
     st.builds(cmd.Auto, rounds=st.integers(1, 8), jobs=st.integers(1, 3)),

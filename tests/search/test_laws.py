@@ -11,7 +11,9 @@ from tests.search.histories import STEPS, History
 from trex_nb.core.events import RunResumed
 from trex_nb.core.ids import ROOT, node_of
 from trex_nb.core.node import Status
+from trex_nb.search.baselines import GreedyBestFirst, Sequential
 from trex_nb.search.layout import layout
+from trex_nb.search.probing import ProbeAndConfirm
 from trex_nb.search.tree import Tree
 from trex_nb.search.uct import Uct, backpropagate, rewards
 from trex_nb.study.decide import is_idle
@@ -50,8 +52,8 @@ def test_nothing_pruned_is_ever_launched_or_approved(steps: list[Any]) -> None:
 @LAW
 @given(STEPS)
 def test_auto_never_goes_beyond_the_budget_of_rounds(steps: list[Any]) -> None:
-    for tree, _ in History(rounds=3).live(steps).approved:
-        assert tree.rounds < tree.budget.rounds
+    for tree, approved in History(rounds=3).live(steps).approved:
+        assert tree.rounds + tree.nodes[approved.node].plan.fidelity <= tree.budget.rounds
 
 
 @LAW
@@ -86,8 +88,10 @@ def test_a_curve_never_goes_back_and_a_state_is_kept_only_of_what_can_go_on(step
 def test_reward_is_monotone_in_score(steps: list[Any]) -> None:
     tree = History().live(steps).tree
     found = rewards(tree)
-    scored = sorted((n.score.value, found[n.id]) for n in tree.nodes.values() if n.score)
-    assert [r for _, r in scored] == sorted(r for _, r in scored)
+    for share in (0.25, 1.0):  # a probe is not compared with a full run
+        nodes = [n for n in tree.nodes.values() if n.plan.fidelity == share]
+        scored = sorted((n.score.value, found[n.id]) for n in nodes if n.score)
+        assert [r for _, r in scored] == sorted(r for _, r in scored)
     assert all(0 <= r <= 1 for r in found.values())
 
 
@@ -105,9 +109,28 @@ def test_no_two_nodes_share_a_place(steps: list[Any]) -> None:
 @given(STEPS)
 def test_what_is_selected_can_be_a_parent(steps: list[Any]) -> None:
     tree = History().live(steps).tree
-    for node in Uct().select(tree, 4):
-        assert tree.nodes[node].status is Status.SUCCEEDED
-        assert not tree.is_pruned(node)
+    for policy in (Uct(), ProbeAndConfirm(), GreedyBestFirst(), Sequential()):
+        for node in policy.select(tree, 4):
+            assert tree.nodes[node].status is Status.SUCCEEDED
+            assert not tree.is_pruned(node)
+
+
+@LAW
+@given(STEPS)
+def test_only_a_full_run_is_called_best_and_probes_are_compared_among_themselves(steps: list[Any]) -> None:
+    tree = History().live(steps).tree
+    assert tree.best is None or not tree.best.is_probe
+    for node in tree.nodes.values():
+        above = tree.scored_ancestor(node.id)
+        assert above is None or above.parent is None or above.plan.fidelity == node.plan.fidelity
+
+
+@LAW
+@given(STEPS)
+def test_the_view_of_agents_and_policies_has_no_place_for_test_scores(steps: list[Any]) -> None:
+    tree = History().live(steps).tree
+    seen = [n.score.split for n in tree.nodes.values() if n.score]
+    assert set(seen) <= {"search"}
 
 
 @LAW
