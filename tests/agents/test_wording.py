@@ -40,3 +40,13 @@ def test_a_new_method_is_told_without_the_fields_it_takes_along() -> None:
 def test_no_change_has_a_title_too() -> None:
     assert title(()) == "the same again"
     assert title((Change(field="share", before="1", after="0.5"),)) == "data share 1→0.5"
+
+
+def test_a_probe_is_called_one() -> None:
+    to_probe, in_full = (
+        told(1, r=8, lora_alpha=16, fidelity=0.25),
+        (Change(field="fidelity", before="0.25", after="1"),),
+    )
+    assert to_probe.title == "probe on 25% of the data, r 16→8"
+    assert title((), 0.25) == "probe on 25% of the data"
+    assert title(in_full) == "in full"

@@ -224,7 +224,7 @@ def _plan(
     said = _hypothesis(chosen, gain, _nearest(surrogate, chosen.idea.point))
     return plan.model_copy(
         update={
-            "title": title(changed), "hypothesis": said + _said_of_variants(space, chosen),
+            "title": title(changed, plan.fidelity), "hypothesis": said + _said_of_variants(space, chosen),
             "configs": (*plan.configs, *others), "changes": changed, "expected": expected,
         }
     )  # fmt: skip

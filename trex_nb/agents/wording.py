@@ -18,11 +18,15 @@ _SHORT = {
 _OUTSIDE_SPACE = ("gradient_accumulation_steps", "max_length", "seed", "lora_dropout", "use_rslora")
 
 
-def title(changed: tuple[Change, ...]) -> str:
-    """A line for the tree: the method when it is new, then the fields in short."""
+def title(changed: tuple[Change, ...], fidelity: float = 1.0) -> str:
+    """A line for the tree: that it is a probe, the method when it is new, then the fields in short."""
     method = next((c.after for c in changed if c.field == "method"), None)
     kind = {"lora": ["LoRA"], "full": ["full fine-tuning"]}.get(method or "", [])
-    rest = [_told(c, is_new=method is not None) for c in changed if c.field != "method"]
+    if fidelity < 1:
+        kind.insert(0, f"probe on {fidelity:.0%} of the data")
+    elif any(c.field == "fidelity" for c in changed):
+        kind.insert(0, "in full")
+    rest = [_told(c, is_new=method is not None) for c in changed if c.field not in ("method", "fidelity")]
     return ", ".join([*kind, *rest])[:180] or "the same again"
 
 
@@ -38,7 +42,7 @@ def described(tree: TreeView, space: Space, parent: Node, plan: Plan) -> Plan:
     changed = (*space.changes(space.point(parent.plan), point), *_others(parent.plan, plan))
     cost = estimate(tree, plan.recipe, plan.configs[0], plan.fidelity)
     expected = Expectation(**cost.said, risk=plan.expected.risk)
-    return plan.model_copy(update={"title": title(changed), "changes": changed, "expected": expected})
+    return plan.model_copy(update={"title": title(changed, plan.fidelity), "changes": changed, "expected": expected})
 
 
 def _others(before: Plan, after: Plan) -> tuple[Change, ...]:
