@@ -33,8 +33,8 @@ from trex_nb.core.plan import Expectation, Plan, Proposal
 from trex_nb.core.protocols import Reflection, TreeView
 from trex_nb.errors import TrexError
 from trex_nb.search.ideas import Idea, children, incumbent, rate, wide_edit
-from trex_nb.search.observed import observations, pending, surrogate_of
-from trex_nb.search.probing import PROBE, is_unconfirmed
+from trex_nb.search.observed import observations, pending
+from trex_nb.search.probing import is_unconfirmed, shares, surrogate_for
 from trex_nb.search.space import Point, Space, Value, is_of_data, space_for
 from trex_nb.search.surrogate import Prediction, Surrogate
 
@@ -67,7 +67,7 @@ class OfflineResearcher:
         about = tree.nodes[request.of or request.parent]
         base = space.point(about.plan)
         heard = understand(request.directions or "", space, base or space.default())
-        surrogate = surrogate_of(tree, space)
+        surrogate = surrogate_for(tree, space)
         rng = random.Random(f"{self.seed}-{request.request}")
         if request.directions:
             ideas = list(_directed(space, base, heard, request, rng))
@@ -103,13 +103,13 @@ def _directed(
 def _ideas(tree: TreeView, space: Space, request: ProposalRequested, rng: random.Random) -> Iterator[Idea]:
     parent = tree.nodes[request.parent]
     start = space.point(parent.plan)
-    probes = tree.policy.name == "auto" and tree.rounds_left >= 1 + PROBE  # the last round is for a full run
+    allowed = shares(tree)
     if tree.policy.name == "auto" and start is not None and is_unconfirmed(tree, parent):
         yield Idea(
             start, why=f"{parent.id} was promising on {parent.plan.fidelity:.0%} of the data: confirm it in full."
         )
     if start is None or not _has_run(tree):
-        yield from _openings(space, 1.0 if not probes else PROBE)
+        yield from _openings(space, allowed[0])
     origin = start or space.default()
     for finding in parent.findings:
         for edit in moves(finding, space, origin):
@@ -118,9 +118,7 @@ def _ideas(tree: TreeView, space: Space, request: ProposalRequested, rng: random
         yield Idea(space.completed({**origin, **told.fields}), why=told.why, head_start=4.5 if start is None else 0.5)
     known = [o.point for o in sorted(observations(tree, space), key=lambda o: -o.score)]
     for point in children(space, start, known, rng):
-        yield Idea(point)
-        if probes:
-            yield Idea(point, PROBE)
+        yield from (Idea(point, share) for share in allowed)
 
 
 def _chosen(

@@ -28,6 +28,12 @@ from trex_nb.search.uct import Uct, normalised, rewards
 PROBE = 0.25
 """The share of the data that a probe uses."""
 
+DRAFTS = 7
+"""Trained runs before the surrogate is asked: the recommended plan in full, then probes around it."""
+
+FULL_RUNS = 6
+"""Full runs that trained, from which on nothing new is probed: what is left to win is finer than a probe can tell."""
+
 CONSIDERED = 4
 """Nodes, in UCT's order, whose children are compared."""
 
@@ -43,7 +49,7 @@ class ProbeAndConfirm:
     def select(self, tree: TreeView, k: int) -> Sequence[NodeId]:
         """See `core.protocols.SearchPolicy.select`."""
         space = space_for(tree.data, tree.base) if k and ROOT in tree.nodes else None
-        surrogate = surrogate_of(tree, space) if space else None
+        surrogate = surrogate_for(tree, space) if space else None
         if space is None or surrogate is None:
             return self.uct.select(tree, k)
         ranked = self.uct.select_by(tree, k * CONSIDERED, promises(tree, space, surrogate))
@@ -52,6 +58,20 @@ class ProbeAndConfirm:
             for i in range(k)
             if ranked[i * CONSIDERED : (i + 1) * CONSIDERED]
         ]
+
+
+def surrogate_for(tree: TreeView, space: Space) -> Surrogate | None:
+    """The surrogate over all finished runs; under `auto` not before there are `DRAFTS` of them."""
+    is_early = tree.policy.name == "auto" and len(observations(tree, space)) < DRAFTS
+    return None if is_early else surrogate_of(tree, space)
+
+
+def shares(tree: TreeView) -> tuple[float, ...]:
+    """The shares of the data that a new idea may be tried on: under `auto` a quarter too, broad first and deep later,
+    and the last round is for a full run."""
+    full = [n for n in tree.nodes.values() if n.parent and n.score and not n.is_probe]
+    may_probe = tree.policy.name == "auto" and len(full) < FULL_RUNS and tree.rounds_left >= 1 + PROBE
+    return (PROBE, 1.0) if may_probe else (1.0,)
 
 
 def _most_worthwhile(tree: TreeView, space: Space, surrogate: Surrogate, ranked: Sequence[NodeId]) -> NodeId:
@@ -71,7 +91,7 @@ def _worth(tree: TreeView, space: Space, surrogate: Surrogate, best: float, node
     rng = random.Random(f"{node.id}-{len(tree.nodes)}")
     points = [*children(space, space.point(node.plan), known, rng)]
     drawn = rng.sample(points, min(_SAMPLED, len(points)))
-    ideas = [Idea(p, share) for p in drawn for share in (PROBE, 1.0)]
+    ideas = [Idea(p, share) for p in drawn for share in shares(tree)]
     return max(r.worth for r in rate(surrogate, ideas, best))
 
 
