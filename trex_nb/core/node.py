@@ -39,12 +39,13 @@ class Status(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class CurvePoint:
-    """A point of a training curve."""
+    """A point of a training curve. `eval_losses` are those of the held-out rows one by one, where measured."""
 
     step: int
     total: int
     loss: float | None
     eval_loss: float | None
+    eval_losses: tuple[float, ...] = ()
 
 
 _NO_COST = Cost()
@@ -52,7 +53,8 @@ _NO_COST = Cost()
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One TrainingConfig of a node on its way from nothing to an evaluation or a failure."""
+    """One TrainingConfig of a node on its way from nothing to an evaluation or a failure. `called_off` says why it was
+    found hopeless, if it was."""
 
     id: RunId
     config: TrainingConfig
@@ -69,6 +71,7 @@ class Run:
     source: RunId | None = None
     spent_before: float = 0.0
     stop_requested: bool = False
+    called_off: str = ""
 
     @property
     def is_submitted(self) -> bool:

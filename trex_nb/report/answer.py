@@ -33,7 +33,9 @@ def answer(tree: Tree) -> tuple[Block, ...]:
     """Which experiment won, by how much, whether that is more than noise, and what it cost."""
     spent = f"Spent: {words.budget_words(tree)}. State: {words.state_words(tree)}."
     goal = Paragraph(f"Goal: {words.cut(tree.task.goal, 1000)}")
-    return goal, *(Paragraph(line) for line in _answer_lines(tree)), Paragraph(spent)
+    saved = words.saved_words(tree.nodes.values())
+    said = (*_answer_lines(tree), spent, *((f"{saved}.",) if saved else ()))
+    return goal, *map(Paragraph, said)
 
 
 def _answer_lines(tree: Tree) -> tuple[str, ...]:

@@ -265,7 +265,7 @@ def _on_job_started(tree: Tree, e: ev.JobStarted, _: ev.Stamped) -> Tree:
 
 
 def _on_job_progressed(tree: Tree, e: ev.JobProgressed, _: ev.Stamped) -> Tree:
-    point = CurvePoint(e.step, e.total, e.loss, e.eval_loss)
+    point = CurvePoint(e.step, e.total, e.loss, e.eval_loss, e.eval_losses)
     return tree._with_run(e.run, curve=(*tree.run(e.run).curve, point), line=e.line)
 
 
@@ -283,6 +283,10 @@ def _on_run_reused(tree: Tree, e: ev.RunReused, _: ev.Stamped) -> Tree:
 
 def _on_run_evaluated(tree: Tree, e: ev.RunEvaluated, _: ev.Stamped) -> Tree:
     return tree._with_run(e.run, evaluation=e.evaluation)
+
+
+def _on_run_called_off(tree: Tree, e: ev.RunCalledOff, _: ev.Stamped) -> Tree:
+    return tree._with_run(e.run, called_off=e.why)
 
 
 def _on_run_failed(tree: Tree, e: ev.RunFailed, _: ev.Stamped) -> Tree:
@@ -344,6 +348,7 @@ _HANDLERS: dict[str, Callable[[Tree, Any, ev.Stamped], Tree]] = {
     "job_finished": _on_job_finished,
     "run_reused": _on_run_reused,
     "run_evaluated": _on_run_evaluated,
+    "run_called_off": _on_run_called_off,
     "run_failed": _on_run_failed,
     "node_diagnosed": _on_node_diagnosed,
     "insight_recorded": _on_insight_recorded,

@@ -14,6 +14,7 @@ from trex_nb.core.ids import ROOT, NodeId, RunId, run_index
 from trex_nb.core.node import Auto, Node, Run, Status
 from trex_nb.core.plan import run_key
 from trex_nb.core.protocols import SearchPolicy
+from trex_nb.search.halving import hopeless
 from trex_nb.search.tree import Tree
 
 
@@ -78,6 +79,14 @@ class Cancel:
 
 
 @dataclass(frozen=True, slots=True)
+class CallOff:
+    """Put on record that a run is hopeless, and why."""
+
+    run: RunId
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
 class Evaluate:
     """Score a run's checkpoint on the search split."""
 
@@ -91,7 +100,7 @@ class Reflect:
     node: NodeId
 
 
-Instruction = Propose | Ask | AutoApprove | EndAuto | Launch | Reuse | Watch | Cancel | Evaluate | Reflect
+Instruction = Propose | Ask | AutoApprove | EndAuto | Launch | Reuse | Watch | Cancel | CallOff | Evaluate | Reflect
 
 
 def decide(tree: Tree, policy: SearchPolicy, now: float) -> tuple[Instruction, ...]:
@@ -114,10 +123,12 @@ def _follow(tree: Tree) -> Iterator[Instruction]:
         for run in node.runs:
             if run.is_training:
                 yield Watch(run.id, run.attempt)
-                if run.stop_requested or node.status is Status.PRUNED:
+                if run.stop_requested or run.called_off or node.status is Status.PRUNED:
                     yield Cancel(run.id, run.attempt)
             elif run.checkpoint and not run.is_finished:
                 yield Evaluate(run.id)
+        if node.status is Status.RUNNING:
+            yield from (CallOff(h.run, h.why) for h in hopeless(node))
         if node.status.is_finished and not node.is_diagnosed:
             yield Reflect(node.id)
 
@@ -191,6 +202,8 @@ def _launch(tree: Tree) -> Iterator[Instruction]:
 
 
 def _queue(tree: Tree) -> Iterator[tuple[Node, Run]]:
-    for node in tree.nodes.values():
+    """Runs to launch, round by round: one that has begun goes on before another begins, so that its runs can be held
+    against each other while they train."""
+    for node in sorted(tree.nodes.values(), key=lambda n: n.status is not Status.RUNNING):
         if node.status in (Status.APPROVED, Status.RUNNING) and not tree.is_pruned(node.id):
             yield from ((node, r) for r in node.runs if not r.is_submitted and not r.stop_requested)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import traceback
 from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from trex_nb.core.protocols import Assignment
 from trex_nb.core.result import Checkpoint, Cost, Failure
 from trex_nb.core.training import Untrained
 from trex_nb.errors import EvaluationError, TrexError
+from trex_nb.search.halving import steps_done, steps_left
 from trex_nb.search.tree import Tree
 from trex_nb.store.artifacts import StudyFolder
 from trex_nb.study import decide as d
@@ -57,7 +59,7 @@ class Effects:
             self._append([ev.ProposalFailed(request=instruction.request.request, reason=said)], "researcher")
         elif isinstance(instruction, d.Reflect):
             self._append([ev.NodeDiagnosed(node=instruction.node, findings=())], "researcher")
-        elif isinstance(instruction, (d.Launch, d.Watch, d.Evaluate, d.Reuse, d.Cancel)):
+        elif isinstance(instruction, (d.Launch, d.Watch, d.Evaluate, d.Reuse, d.Cancel, d.CallOff)):
             failure = Failure(stage="infra", kind="error", message=said, log=log)
             await self._abandon(instruction.run)
             self._end_run(instruction.run, failure, Cost())
@@ -141,6 +143,16 @@ class Effects:
         while self._writer.tree.run(i.run).is_training:  # its watcher puts the end on record
             await asyncio.sleep(_LOOK_AGAIN)
 
+    async def call_off(self, i: d.CallOff) -> None:
+        """Put on record that a run is hopeless; its job is cancelled for that."""
+        event = ev.RunCalledOff(run=i.run, why=i.why)
+
+        def called_off(tree: Tree) -> Sequence[ev.Event]:
+            run = tree.run(i.run)
+            return [event] if run.is_training and not run.called_off else ()
+
+        self._writer.append(called_off, "system")
+
     async def evaluate(self, i: d.Evaluate) -> None:
         """Score a checkpoint on the search split."""
         tree = self._writer.tree
@@ -182,6 +194,9 @@ class Effects:
             await self._on_failure(now, update)
 
     async def _on_failure(self, run: Run, update: Failed) -> None:
+        if run.called_off and not run.stop_requested and update.failure.kind in ("stopped", "lost"):
+            self._end_run(run.id, _hopeless(run, update), update.cost)
+            return
         may_retry = run.attempt < _MOST_ATTEMPTS and not run.stop_requested
         if may_retry and update.failure.retryable:
             folder = self._folder.run(run.id, run.attempt + 1)
@@ -228,6 +243,15 @@ def _proposal_events(tree: Tree, request: int, proposal: Proposal) -> list[ev.Ev
     return [made, *new]
 
 
+def _hopeless(run: Run, update: Failed) -> Failure:
+    """The end of a run that was called off: how far it came, why, and what that saved."""
+    ended = replace(run, cost=update.cost)
+    left = steps_left(ended)
+    at = f"at step {steps_done(ended)} of {steps_done(ended) + left}"
+    message = f"Stopped {at}: {run.called_off}, {left} steps saved."
+    return Failure(stage="train", kind="hopeless", message=message, log=update.failure.log)
+
+
 def _is_worth_keeping(run: Run, update: Progressed) -> bool:
     """Thin a long curve to about `_POINTS_PER_RUN` points, keeping held-out losses and the end."""
     last = run.curve[-1].step if run.curve else 0
@@ -251,6 +275,7 @@ _EFFECTS: dict[type, Callable[[Effects, Any], Coroutine[Any, Any, None]]] = {
     d.Reuse: Effects.reuse,
     d.Watch: Effects.watch,
     d.Cancel: Effects.cancel,
+    d.CallOff: Effects.call_off,
     d.Evaluate: Effects.evaluate,
     d.Reflect: Effects.reflect,
 }
