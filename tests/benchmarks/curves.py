@@ -44,6 +44,11 @@ class Lap:
     seconds: float
     score: float
 
+    @property
+    def total(self) -> int:
+        """Training steps planned."""
+        return int(self.points[-1]["total"]) if self.points else 0
+
 
 @dataclass(frozen=True, slots=True)
 class Round:
@@ -53,6 +58,11 @@ class Round:
     seed: int
     recipe: dict[str, Any]
     laps: list[Lap]
+
+    @property
+    def planned(self) -> int:
+        """Training steps of all runs."""
+        return sum(lap.total for lap in self.laps)
 
     @property
     def key(self) -> tuple[str, int]:

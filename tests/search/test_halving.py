@@ -14,7 +14,7 @@ from trex_nb.core.ids import RunId, run_id
 from trex_nb.core.node import CurvePoint, Node, Run, Status
 from trex_nb.core.result import Cost, Failure
 from trex_nb.core.training import LoraTraining
-from trex_nb.search.halving import ALPHA, FIRST_RUNG, FLIPS, MARGIN, hopeless, p_worse, saved
+from trex_nb.search.halving import FLIPS, RULE, hopeless, p_worse, saved
 from trex_nb.testing.trees import lora_plan, node, tree_of
 
 ITEMS = 40
@@ -52,12 +52,12 @@ GOOD, BAD = items(1.0), items(2.0)
 def test_a_clearly_worse_run_is_hopeless_and_the_evidence_is_said() -> None:
     (found,) = hopeless(round_of(run(1, [GOOD, GOOD]), run(2, [BAD, BAD])))
     assert found.run == "n1.2"
-    assert found.why == f"held-out loss 1.98 against 0.99 of n1.1 (p={1 / (FLIPS + 1):.1g})"
+    assert found.why == f"held-out loss 1.98 against 0.988 of n1.1 (p={1 / (FLIPS + 1):.1g})"
     assert found.steps_saved == 60
 
 
 def test_nothing_is_hopeless_before_the_first_rung_counts() -> None:
-    for reached in range(FIRST_RUNG):
+    for reached in range(RULE.first_rung):
         assert stopped(run(1, [GOOD] * reached), run(2, [BAD] * reached)) == set()
 
 
@@ -69,13 +69,19 @@ def test_a_run_is_held_against_a_finished_sibling_at_the_same_rung() -> None:
 
 
 def test_a_run_ahead_waits_for_its_siblings() -> None:
-    assert stopped(run(1, [BAD] * 4), run(2, [GOOD])) == set()
+    assert stopped(run(1, [BAD] * 4), run(2, [])) == set()
+    assert stopped(run(1, [BAD] * 4), run(2, [GOOD])) == {"n1.1"}
 
 
 def test_a_small_difference_is_never_hopeless_however_sure() -> None:
-    nearly = tuple(v * (MARGIN - 0.01) for v in GOOD)
+    nearly = tuple(v * (RULE.margin - 0.01) for v in GOOD)
     assert p_worse(nearly, GOOD) == 1 / (FLIPS + 1)
     assert stopped(run(1, [GOOD, GOOD]), run(2, [nearly, nearly])) == set()
+
+
+def test_among_losses_near_nothing_a_factor_is_not_enough() -> None:
+    low, higher = (tuple(v * scale for v in GOOD) for scale in (0.01, 0.025))
+    assert stopped(run(1, [low, low]), run(2, [higher, higher])) == set()
 
 
 def test_a_large_difference_of_few_rows_is_noise() -> None:
@@ -148,8 +154,8 @@ def test_equal_runs_are_never_stopped(level: float, count: int, rungs: int) -> N
 
 @given(factor=st.floats(2, 50), count=st.integers(2, 5), seed=st.integers(0, 99))
 def test_a_run_many_times_worse_than_all_others_is_stopped(factor: float, count: int, seed: int) -> None:
-    good = [run(i, [items(1.0, seed + i)] * FIRST_RUNG) for i in range(1, count)]
-    bad = run(count, [items(factor, seed)] * FIRST_RUNG)
+    good = [run(i, [items(1.0, seed + i)] * RULE.first_rung) for i in range(1, count)]
+    bad = run(count, [items(factor, seed)] * RULE.first_rung)
     assert stopped(*good, bad) == {bad.id}
 
 
@@ -161,8 +167,10 @@ def test_without_a_difference_a_round_loses_a_run_in_at_most_one_of_twenty() -> 
     lost = 0
     for _ in range(rounds):
         noise = rng.lognormal(0.0, 2.0, (5, 4, ITEMS))
-        lost += any(stopped(*(run(i, noise[i - 1, :k].tolist()) for i in range(1, 6))) for k in range(FIRST_RUNG, 5))
-    assert lost / rounds <= ALPHA
+        lost += any(
+            stopped(*(run(i, noise[i - 1, :k].tolist()) for i in range(1, 6))) for k in range(RULE.first_rung, 5)
+        )
+    assert lost / rounds <= RULE.alpha
 
 
 def test_a_p_value_is_uniform_or_larger_where_nothing_differs() -> None:

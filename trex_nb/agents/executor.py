@@ -61,7 +61,10 @@ def _code(source: str) -> dict[str, Any]:
 
 def _training_cells(assignment: Assignment, config: Trained) -> list[dict[str, Any]]:
     return [
-        _markdown("## Data\nThe recipe's operators, in order, on the study's train split."),
+        _markdown(
+            "## Data\nThe recipe's operators, in order, on the study's train split; read back where another run of the "
+            "same recipe has done it."
+        ),
         _code(_data_cell(assignment)),
         _markdown("## Training"),
         _code(_base_cell(assignment)),
@@ -99,11 +102,11 @@ def _indented(text: str) -> str:
 
 
 def _data_cell(assignment: Assignment) -> str:
-    train = Path(os.path.relpath(assignment.train_file, assignment.folder)).as_posix()
+    train = Path(os.path.relpath(assignment.train_file, assignment.folder))
     return (
-        "from trex_nb.train import fit, finish, load_base, prepare\n\n"
-        f'rows = prepare(recipe, "{train}", fidelity={assignment.node.plan.fidelity}, '
-        f"limit={assignment.samples})\nrows"
+        "from trex_nb.train import fit, finish, load_base, prepare_once\n\n"
+        f'rows = prepare_once(\n    recipe, "{train.as_posix()}", folder="{train.parent.as_posix()}", '
+        f"fidelity={assignment.node.plan.fidelity}, limit={assignment.samples}\n)\nrows"
     )
 
 

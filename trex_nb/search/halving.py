@@ -6,18 +6,19 @@ training (rungs). A run is hopeless when, at the newest rung that it shares with
 - it is not in the better half of the runs that reached the rung (successive halving with eta 2, asynchronous as in
   ASHA: Jamieson and Talwalkar 2016; Li et al. 2020);
 - the best sibling's losses, row by row, are lower by more than chance: a sign-flip permutation test of the paired
-  differences (Fisher 1935; p as in Phipson and Smyth 2010), one-sided, at `ALPHA` divided by the number of rungs
+  differences (Fisher 1935; p as in Phipson and Smyth 2010), one-sided, at `alpha` divided by the number of rungs
   looked at and of ordered pairs of runs (Bonferroni). So where no two runs differ, a round loses a run with a
-  probability of at most `ALPHA`, however often anybody looks and in whatever order runs report;
-- its loss is higher by more than the factor `MARGIN`: a difference that is real but small may yet turn.
+  probability of at most `alpha`, however often anybody looks and in whatever order runs report;
+- its loss is higher by more than the factor `margin`, and by more than `least`: a difference that is real but small may
+  yet turn, and among losses near nothing a factor means little.
 
-No look is taken before rung `FIRST_RUNG`, before both runs are past their warm-up, or between runs that differ in their
+No look is taken before rung `first_rung`, before both runs are past their warm-up, or between runs that differ in their
 seed alone (repeats are there to be averaged). The yardstick is always a run that is alive or done, so one is left.
 
 Limits: the test speaks of the rows, not of what the runs will do next. A high learning rate that falls late, or a
 constant one beside a falling one, may look worse half-way than it ends; and held-out training rows are not the search
-split, so where a task asks for more than its training rows show, a lower loss need not mean a better score. `MARGIN`
-and `FIRST_RUNG` were chosen on real rounds with both in them (`tests/benchmarks/stopping.py`).
+split, so where a task asks for more than its training rows show, a lower loss need not mean a better score. The numbers
+in `RULE` were chosen on real rounds with all of that in them (`tests/benchmarks/stopping.py --tune`).
 """
 
 from __future__ import annotations
@@ -34,10 +35,22 @@ from trex_nb.core.job import RUNGS
 from trex_nb.core.node import CurvePoint, Node, Run
 from trex_nb.core.training import TrainingConfig, Untrained
 
-ALPHA = 0.05
-MARGIN = 1.25
-FIRST_RUNG = 2
 FLIPS = 9999
+Rungs = Mapping[RunId, Mapping[int, CurvePoint]]
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """The numbers of the rule: the chance of losing a run of a round where no two differ, the factor by which a loss must
+    be higher, by how much at least (in nats per answer token), and the first rung at which a run may be stopped."""
+
+    alpha: float = 0.05
+    margin: float = 1.5
+    least: float = 0.02
+    first_rung: int = 1
+
+
+RULE = Rule()
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,10 +73,10 @@ class Saved:
     seconds: float
 
 
-def hopeless(node: Node) -> tuple[Hopeless, ...]:
+def hopeless(node: Node, rule: Rule = RULE) -> tuple[Hopeless, ...]:
     """The runs of `node` that train and should not."""
     rungs = {r.id: by_rung(r.curve) for r in node.runs}
-    verdicts = (_judged(r, node.runs, rungs) for r in node.runs if r.is_training and _is_hopeful(r))
+    verdicts = (_judged(r, node.runs, rungs, rule) for r in node.runs if r.is_training and _is_hopeful(r))
     return tuple(v for v in verdicts if v is not None)
 
 
@@ -103,10 +116,10 @@ def _seconds_left(run: Run) -> float:
     return steps_left(run) * run.cost.train_seconds / done if done else 0.0
 
 
-def _judged(run: Run, runs: Sequence[Run], rungs: Mapping[RunId, Mapping[int, CurvePoint]]) -> Hopeless | None:
+def _judged(run: Run, runs: Sequence[Run], rungs: Rungs, rule: Rule) -> Hopeless | None:
     """The verdict on one run, at the newest rung it shares with a sibling; None for one that may go on."""
     shared = {k: [s for s in runs if k in rungs[s.id] and _compare(run, s, rungs, k)] for k in rungs[run.id]}
-    rung = max((k for k, siblings in shared.items() if siblings and k >= FIRST_RUNG), default=None)
+    rung = max((k for k, siblings in shared.items() if siblings and k >= rule.first_rung), default=None)
     if rung is None:
         return None
     losses = {s.id: rungs[s.id][rung].eval_losses for s in (run, *shared[rung])}
@@ -116,16 +129,17 @@ def _judged(run: Run, runs: Sequence[Run], rungs: Mapping[RunId, Mapping[int, Cu
     if not hopeful or better < (len(means) + 1) // 2:
         return None
     best = min(hopeful, key=lambda name: means[name])
-    if means[run.id] <= MARGIN * means[best]:
+    if means[run.id] <= max(rule.margin * means[best], means[best] + rule.least):
         return None
     p = p_worse(losses[run.id], losses[best])
-    if p > ALPHA / (_looks() * len(runs) * (len(runs) - 1)):
+    looks = RUNGS - rule.first_rung  # at the last rung there is nothing left to save
+    if p > rule.alpha / (looks * len(runs) * (len(runs) - 1)):
         return None
-    why = f"held-out loss {means[run.id]:.2f} against {means[best]:.2f} of {best} (p={p:.1g})"
+    why = f"held-out loss {means[run.id]:.3g} against {means[best]:.3g} of {best} (p={p:.1g})"
     return Hopeless(run.id, why, steps_left(run))
 
 
-def _compare(run: Run, sibling: Run, rungs: Mapping[RunId, Mapping[int, CurvePoint]], rung: int) -> bool:
+def _compare(run: Run, sibling: Run, rungs: Rungs, rung: int) -> bool:
     """Whether two runs can be held against each other at a rung: another config, the same rows cut in the same way, and
     both past their warm-up."""
     if run.id == sibling.id or isinstance(run.config, Untrained) or isinstance(sibling.config, Untrained):
@@ -152,10 +166,6 @@ def _warm_up(config: TrainingConfig, total: int) -> float:
     """Steps of the learning rate's rise; `warmup_steps` below 1 is a share."""
     warm = 0.0 if isinstance(config, Untrained) else config.warmup_steps
     return warm * total if warm < 1 else warm
-
-
-def _looks() -> int:
-    return RUNGS - FIRST_RUNG  # at the last rung there is nothing left to save
 
 
 @lru_cache(maxsize=64)
