@@ -63,8 +63,8 @@ def said(name: str, rounds: Sequence[Round], rule: Callable[[Round], Stops]) -> 
     lost = np.array([_best(r, out) - _best(r, {}) for r, out in replayed])
     low, high = interval(lost)
     return (
-        f"{name:42} steps saved {steps:5.1%} (seconds {seconds:5.1%}), {len(cut)} of {len(laps)} runs stopped; best score "
-        f"{lost.mean():+.4f} [{low:+.4f}, {high:+.4f}], lower in {int((lost < 0).sum())} rounds"
+        f"{name:42} steps saved {steps:5.1%} (seconds {seconds:5.1%}), {len(cut)} of {len(laps)} runs stopped; "
+        f"best score {lost.mean():+.4f} [{low:+.4f}, {high:+.4f}], lower in {int((lost < 0).sum())} rounds"
     )
 
 

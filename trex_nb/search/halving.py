@@ -41,8 +41,8 @@ Rungs = Mapping[RunId, Mapping[int, CurvePoint]]
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """The numbers of the rule: the chance of losing a run of a round where no two differ, the factor by which a loss must
-    be higher, by how much at least (in nats per answer token), and the first rung at which a run may be stopped."""
+    """The numbers of the rule: the chance that a round of equally good runs loses one, the factor by which a loss
+    must be higher, by how much at least (nats per answer token), and the first rung at which a run may be stopped."""
 
     alpha: float = 0.05
     margin: float = 1.5

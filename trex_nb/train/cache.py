@@ -1,5 +1,5 @@
-"""Prepared rows, kept for the next run with the same recipe: the first run of a round carries the recipe out, the others
-read what it left.
+"""Prepared rows, kept for the next run with the same recipe: the first run of a round carries the recipe out, the
+others read what it left.
 
 `<folder>/<hash>/` holds the rows as 🤗 Datasets saves them (Arrow, read without a copy in memory). The hash is of all
 that the rows depend on: the bytes of the train file, the recipe, fidelity, limit, and the code in this package. Runs
