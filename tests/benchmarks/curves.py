@@ -80,13 +80,15 @@ def read(path: Path) -> list[Round]:
 def collect(path: Path, kind: str, seeds: range, runs: int) -> None:
     """Append the rounds of `seeds` that are missing from `path`, `runs` runs each."""
     known = {r.key for r in read(path)}
+    missing = [seed for seed in seeds if (kind, seed) not in known]
+    if not missing:
+        return
     with tempfile.TemporaryDirectory() as place:
         studio = _Studio(Path(place))
-        for seed in seeds:
-            if (kind, seed) not in known:
-                made = Round(kind, seed, *studio.laps(kind, seed, runs))
-                with path.open("a") as file:
-                    file.write(json.dumps(asdict(made)) + "\n")
+        for seed in missing:
+            made = Round(kind, seed, *studio.laps(kind, seed, runs))
+            with path.open("a") as file:
+                file.write(json.dumps(asdict(made)) + "\n")
 
 
 class _Studio:
