@@ -70,6 +70,7 @@ def test_a_failed_job_tells_how_far_it_came(account: Account, told: list[JobUpda
     account.end(CANCELLED, "")
     assert isinstance(told[-1], Failed)
     assert told[-1].cost.steps == 7
+    assert 0 < told[-1].cost.train_seconds < told[-1].cost.seconds
 
 
 @pytest.mark.parametrize("payload", ["text", {}, {"checkpoint": {"kind": "adapter"}, "cost": {}, "extra": 1}])

@@ -42,6 +42,12 @@ def test_an_evaluation_is_not_thinned_away_by_later_points() -> None:
     assert [point.step for point in thinner.due(now=0.0)] == [2, 4]
 
 
+def test_no_evaluation_is_thinned_away_by_a_later_one() -> None:
+    thinner = Thinner()
+    thinner.add([_point(1, eval_loss=0.5), _point(2, eval_loss=0.4), _point(3)])
+    assert [point.step for point in thinner.due(now=0.0)] == [1, 2, 3]
+
+
 def test_a_waiting_point_passes_when_its_time_has_come() -> None:
     thinner = Thinner(every=0.5)
     thinner.add([_point(1)])

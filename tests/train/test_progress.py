@@ -55,6 +55,27 @@ def test_published_points_are_what_the_runner_reads(shown: list[dict[str, Any]])
     }
 
 
+def test_a_step_whose_held_out_loss_is_still_to_come_is_not_shown_without_it(shown: list[dict[str, Any]]) -> None:
+    """Whoever watches takes up a step once."""
+    curve = Curve(Clock())
+    curve.add(Point(1, 2, loss=2.0), more_to_come=True)
+    assert shown == []
+    curve.add(Point(1, 2, eval_loss=3.0, eval_losses=(2.0, 4.00004)))
+    (point,) = shown[-1]["data"][METRICS_MIME]["points"]
+    assert (point["loss"], point["eval_loss"], point["eval_losses"]) == (2.0, 3.0, [2.0, 4.0])
+
+
+def test_every_held_out_loss_is_shown_at_once(shown: list[dict[str, Any]]) -> None:
+    curve = Curve(Clock())
+    for step in (1, 2, 3):
+        curve.add(Point(step, 3, eval_loss=1.0))
+    assert len(shown) == 3
+
+
+def test_held_out_losses_that_are_not_numbers_are_left_out() -> None:
+    assert "eval_losses" not in Point(1, 2, eval_loss=math.nan, eval_losses=(1.0, math.nan)).as_json()
+
+
 def test_held_out_loss_joins_the_point_of_its_step() -> None:
     curve = Curve()
     curve.add(Point(5, 9, loss=2.0))

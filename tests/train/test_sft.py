@@ -11,12 +11,13 @@ from datasets import Dataset
 from peft import PeftModel
 from transformers import AutoModelForCausalLM
 
-from trex_nb.core.job import FAILURE_MIME, METRICS_MIME, OUTCOME_MIME, Finished
+from trex_nb.core.job import FAILURE_MIME, METRICS_MIME, OUTCOME_MIME, Finished, Progressed
 from trex_nb.core.recipe import DataRecipe
 from trex_nb.core.training import FullTraining, LoraTraining
 from trex_nb.tiny import path as tiny
 from trex_nb.train import Base, TrainingFailed, finish, fit, load_base, prepare, warm
-from trex_nb.train.sft import conversations, evaluations_of, steps_of
+from trex_nb.train.held_out import IGNORED, item_losses
+from trex_nb.train.sft import conversations, steps_of
 
 pytestmark = pytest.mark.usefixtures("shown")
 SHORT = LoraTraining(learning_rate=5e-3, r=4, num_train_epochs=0.5)
@@ -120,6 +121,43 @@ def test_steps_are_counted_as_transformers_counts_them(rows: int, accumulation: 
     assert steps_of(rows, config) == steps
 
 
-@pytest.mark.parametrize(("seen", "held_out", "times"), [(2400, 64, 5), (640, 64, 1), (10, 64, 1), (10**6, 64, 5)])
-def test_held_out_losses_stay_within_their_share_of_the_cost(seen: int, held_out: int, times: int) -> None:
-    assert evaluations_of(seen, held_out) == times
+def rungs(shown: list[dict[str, Any]]) -> list[Progressed]:
+    """The points of the last curve that have held-out losses, as a watcher reads them."""
+    points = [Progressed.model_validate(p) for p in shown[-1]["data"][METRICS_MIME]["points"]]
+    return [p for p in points if p.eval_loss is not None]
+
+
+def test_held_out_losses_come_row_by_row_at_equal_shares_of_the_run(
+    base: Base, rows: Dataset, shown: list[dict[str, Any]]
+) -> None:
+    """Also in the shortest run; the mean is the mean of the rows."""
+    fit(base, rows, SHORT.model_copy(update={"per_device_train_batch_size": 8, "num_train_epochs": 1.0}))
+    measured = rungs(shown)
+    assert [(p.step, p.total) for p in measured] == [(3, 15), (6, 15), (9, 15), (12, 15), (15, 15)]
+    assert {len(p.eval_losses) for p in measured} == {6}
+    assert all(p.eval_loss == pytest.approx(sum(p.eval_losses) / 6, abs=1e-4) for p in measured)
+
+
+def test_siblings_watch_the_same_rows_whatever_their_seeds_and_knobs(
+    base: Base, rows: Dataset, shown: list[dict[str, Any]]
+) -> None:
+    """With a learning rate that changes nothing, the losses are the base model's on each row: equal rows, equal
+    numbers, in equal order, whatever the batch."""
+    still = SHORT.model_copy(update={"learning_rate": 1e-12})
+    fit(base, rows, still)
+    first = rungs(shown)[-1].eval_losses
+    fit(base, rows, still.model_copy(update={"seed": 7, "per_device_train_batch_size": 4, "r": 8}))
+    assert rungs(shown)[-1].eval_losses == pytest.approx(first, abs=1e-3)
+    assert len(set(first)) > 1
+
+
+def test_the_loss_of_a_row_is_the_models_own_on_it_alone(base: Base, rows: Dataset) -> None:
+    model, prompt = base.take().eval(), base.tokenizer("say red: red", return_tensors="pt").input_ids
+    alone = prompt.clone()
+    alone[0, :2] = IGNORED
+    padded = torch.nn.functional.pad(prompt, (0, 3), value=base.tokenizer.pad_token_id)
+    labels = torch.nn.functional.pad(alone, (0, 3), value=IGNORED)
+    mask = (torch.arange(padded.shape[1]) < prompt.shape[1])[None].long()
+    batch = {"input_ids": padded, "attention_mask": mask, "labels": labels}
+    with torch.inference_mode():
+        assert item_losses(model, batch) == pytest.approx([float(model(prompt, labels=alone).loss)], abs=1e-4)

@@ -61,7 +61,10 @@ def _code(source: str) -> dict[str, Any]:
 
 def _training_cells(assignment: Assignment, config: Trained) -> list[dict[str, Any]]:
     return [
-        _markdown("## Data\nThe recipe's operators, in order, on the study's train split."),
+        _markdown(
+            "## Data\nThe recipe's operators, in order, on the study's train split; read back where another run of the "
+            "same recipe has done it."
+        ),
         _code(_data_cell(assignment)),
         _markdown(_training_words(assignment)),
         _code(_base_cell(assignment)),
@@ -122,10 +125,11 @@ def _beside(assignment: Assignment, path: Path) -> str:
 
 def _data_cell(assignment: Assignment) -> str:
     train = _beside(assignment, assignment.train_file)
+    folder = _beside(assignment, assignment.train_file.parent)
     return (
-        "from trex_nb.train import fit, finish, load_base, prepare\n\n"
-        f'rows = prepare(recipe, "{train}", fidelity={assignment.node.plan.fidelity}, '
-        f"limit={assignment.samples})\nrows"
+        "from trex_nb.train import fit, finish, load_base, prepare_once\n\n"
+        f'rows = prepare_once(\n    recipe, "{train}", folder="{folder}", '
+        f"fidelity={assignment.node.plan.fidelity}, limit={assignment.samples}\n)\nrows"
     )
 
 

@@ -177,6 +177,7 @@ class JobProgressed(Frozen):
     total: int
     loss: float | None = None
     eval_loss: float | None = None
+    eval_losses: tuple[float, ...] = ()
     line: int
 
 
@@ -214,6 +215,15 @@ class RunEvaluated(Frozen):
     kind: Literal["run_evaluated"] = "run_evaluated"
     run: RunId
     evaluation: Evaluation
+
+
+class RunCalledOff(Frozen):
+    """The run is clearly worse than a sibling at the same share of its training (`why` has the evidence): its job is
+    being stopped."""
+
+    kind: Literal["run_called_off"] = "run_called_off"
+    run: RunId
+    why: str
 
 
 class RunFailed(Frozen):
@@ -325,6 +335,7 @@ Event = Annotated[
     | JobFinished
     | RunReused
     | RunEvaluated
+    | RunCalledOff
     | RunFailed
     | RunResumed
     | NodeDiagnosed

@@ -18,6 +18,12 @@ from trex_nb.core.result import Checkpoint, Cost, Failure
 JobId = NewType("JobId", str)
 """A job is known by the absolute path of its folder."""
 
+RUNGS = 5
+"""A run measures its loss on held-out rows after each of so many equal shares of its training, the last at its end."""
+
+MOST_WATCHED = 64
+"""Held-out rows of a run, at most."""
+
 
 class JobSpec(Frozen):
     """What to run. `folder` is absolute and holds `experiment.ipynb`; `threads` is the number of cores granted;
@@ -47,7 +53,7 @@ class Started(Frozen):
 
 class Progressed(Frozen):
     """A point of the training curve. `loss` is None when the step reported none; `eval_loss` is on held-out
-    training rows."""
+    training rows, the mean of `eval_losses`, one for each row: the same rows in every run of a node."""
 
     kind: Literal["progressed"] = "progressed"
     line: int = 0
@@ -55,6 +61,7 @@ class Progressed(Frozen):
     total: int
     loss: float | None = None
     eval_loss: float | None = None
+    eval_losses: tuple[float, ...] = Field((), max_length=MOST_WATCHED)
 
 
 class Saved(Frozen):
@@ -98,8 +105,8 @@ class Failed(Frozen):
 JobUpdate = Annotated[Started | Progressed | Saved | NotSaved | Finished | Failed, Field(discriminator="kind")]
 
 METRICS_MIME = "application/vnd.trex.metrics+json"
-"""Display data of this type carries a run's curve: `{"points": [{"step","total","loss","eval_loss"}, …]}`. It is
-updated in place, so the executed notebook contains the whole curve."""
+"""Display data of this type carries a run's curve: `{"points": [{"step","total","loss","eval_loss"}, …]}`, with
+`"eval_losses"` in points that have them. It is updated in place, so the executed notebook contains the whole curve."""
 
 OUTCOME_MIME = "application/vnd.trex.outcome+json"
 """Display data of this type ends a good run: a `Finished` without line, cost.seconds filled in by the runner."""

@@ -39,12 +39,13 @@ class Status(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class CurvePoint:
-    """A point of a training curve."""
+    """A point of a training curve. `eval_losses` are those of the held-out rows one by one, where measured."""
 
     step: int
     total: int
     loss: float | None
     eval_loss: float | None
+    eval_losses: tuple[float, ...] = ()
 
 
 _NO_COST = Cost()
@@ -57,7 +58,7 @@ class Run:
     `began` and `ended` are when the last attempt's job was submitted and when it ended (epoch seconds). `saved` is the
     newest state on disk that the run can go on from, `resumes` the one its attempt did go on from; `first_attempt` is
     the attempt a person asked for last (those after it were retries), and `is_queued` says that the person let a
-    stopped run go on and no job has taken it up yet.
+    stopped run go on and no job has taken it up yet. `called_off` says why it was found hopeless, if it was.
     """
 
     id: RunId
@@ -81,6 +82,7 @@ class Run:
     resumes: Start | None = None
     first_attempt: int = 1
     is_queued: bool = False
+    called_off: str = ""
 
     @property
     def is_submitted(self) -> bool:

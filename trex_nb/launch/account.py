@@ -45,6 +45,7 @@ class Account:
         self._thinner = Thinner()
         self._begun = time.monotonic()
         self._step = 0
+        self._first: float | None = None
         self._outcome: Finished | None = None
         self.failure: Failure | None = None
 
@@ -94,13 +95,15 @@ class Account:
         )
         if not failure.log:
             failure = failure.model_copy(update={"log": log})
-        self._write(Failed(failure=failure, cost=Cost(seconds=self.seconds, steps=self._step)))
+        trained = time.monotonic() - self._first if self._first is not None else 0.0
+        self._write(Failed(failure=failure, cost=Cost(seconds=self.seconds, train_seconds=trained, steps=self._step)))
 
     def _pass_on(self) -> None:
         for point in self._thinner.rest(time.monotonic()):
             self._write(point)
 
     def _curve(self, curve: _Curve) -> None:
+        self._first = self._first or time.monotonic()
         self._thinner.add(curve.points)
         self._step = max([self._step, *(p.step for p in curve.points)])
         self.tick()

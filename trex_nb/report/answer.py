@@ -37,7 +37,9 @@ def answer(tree: Tree) -> tuple[Block, ...]:
     estimates = f" Estimates so far: {told}." if told else ""
     spent = f"Spent: {words.budget_words(tree)}. State: {words.state_words(tree)}.{estimates}"
     goal = Paragraph(f"Goal: {words.cut(tree.task.goal, 1000)}")
-    return goal, *(Paragraph(line) for line in _answer_lines(tree)), Paragraph(spent)
+    saved = words.saved_words(tree.nodes.values())
+    said = (*_answer_lines(tree), spent, *((f"{saved}.",) if saved else ()))
+    return goal, *map(Paragraph, said)
 
 
 def _answer_lines(tree: Tree) -> tuple[str, ...]:

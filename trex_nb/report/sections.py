@@ -11,13 +11,14 @@ from collections.abc import Iterable, Sequence
 
 from trex_nb.core.events import ProposalMade
 from trex_nb.core.ids import ROOT, NodeId
-from trex_nb.core.node import Node, Run
+from trex_nb.core.node import Node
 from trex_nb.core.plan import Plan
 from trex_nb.core.result import Evaluation, Failure
 from trex_nb.report import words
 from trex_nb.report.blocks import Block, Bullets, Heading, Paragraph, Picture, Table, Verbatim
 from trex_nb.report.estimates import estimates_words, run_words
 from trex_nb.report.insights import insight_words
+from trex_nb.report.runs import runs_table
 from trex_nb.report.svg import tree_alt, tree_svg
 from trex_nb.search.tree import Tree
 
@@ -64,6 +65,7 @@ def status_section(tree: Tree) -> tuple[Block, ...]:
         ("budget", words.budget_words(tree)),
         ("insights", insight_words(tree)),
         ("estimates so far", estimates_words(tree)),
+        ("saved", words.saved_words(tree.nodes.values())),
         ("remarks", _remarks(tree)),
         ("auto", tree.auto_stopped and f"stopped: {words.one_line(tree.auto_stopped, 300)}"),
     )
@@ -94,6 +96,7 @@ def node_section(tree: Tree, node: NodeId) -> tuple[Block, ...]:
         ("score", words.score_words(n)),
         ("gain", _gain_in_full(tree, n)),
         ("cost", words.cost_words(n)),
+        ("saved", words.saved_words([n])),
         ("expected", words.expected_words(n.plan, tree.budget)),
         ("took", _took_words(n)),
         ("got", _got_words(n)),
@@ -103,7 +106,7 @@ def node_section(tree: Tree, node: NodeId) -> tuple[Block, ...]:
         Paragraph(words.cut(n.plan.hypothesis, MAX_TEXT)),
         *_facts(facts),
         *_titled("Changes against the parent", _bullets(map(str, n.plan.changes))),
-        *_titled("Runs", _runs_table(n)),
+        *_titled("Runs", runs_table(n)),
         *_resumable(tree, n),
         *failure_section(n.failure),
         *_evaluation_blocks(n.evaluation),
@@ -165,46 +168,10 @@ def _tail(log: str) -> str:
     return tail if len(log) <= MAX_LOG else f"… (cut: the last {MAX_LOG:,} of {len(log):,} characters)\n{tail}"
 
 
-def _runs_table(n: Node) -> tuple[Block, ...]:
-    if not any(r.is_submitted for r in n.runs):
-        return ()
-    return (Table(("run", "state", "score ± se", "training loss", "cost", "files"), tuple(map(_run_row, n.runs))),)
-
-
 def _resumable(tree: Tree, n: Node) -> tuple[Block, ...]:
     """What can go on, and how."""
     runs = () if tree.is_pruned(n.id) else tuple(r for r in n.runs if r.is_resumable)
     return tuple(Paragraph(words.resume_words(r)) for r in runs)
-
-
-def _run_row(r: Run) -> tuple[str, ...]:
-    score = str(r.evaluation.score) if r.evaluation else ""
-    values = words.losses(r.curve, 24)
-    curve = f"{words.sparkline(values)} {values[0]:.3g} → {values[-1]:.3g}" if values else ""
-    memory = f", {words.memory(r.cost.peak_memory_mb)}" if r.cost.peak_memory_mb else ""
-    cost = words.duration(r.cost.seconds) + memory if r.cost.seconds else ""
-    return r.id, _run_state(r), score, curve, cost, words.one_line(r.folder)
-
-
-def _run_state(r: Run) -> str:
-    if r.is_resumable:
-        return words.stopped_words(r)
-    if r.is_queued:
-        return f"waits to go on from {f'step {r.saved.step}' if r.saved else 'its beginning'}"
-    if r.is_training:
-        went_on = f", went on from step {r.resumes.step}" if r.resumes else ""
-        return f"training {words.progress(r):.0%}{went_on}"
-    return _ending(r)
-
-
-def _ending(r: Run) -> str:
-    if r.failure:
-        return f"failed: {r.failure.kind}"
-    if r.source:
-        return f"served from {r.source}"
-    if r.evaluation:
-        return "scored"
-    return "being scored" if r.checkpoint else "not started"
 
 
 def _evaluation_blocks(e: Evaluation | None) -> tuple[Block, ...]:

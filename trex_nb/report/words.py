@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import unicodedata
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -19,6 +19,7 @@ from trex_nb.core.node import CurvePoint, Decision, Node, Run, Status
 from trex_nb.core.plan import Expectation, Plan
 from trex_nb.core.result import Score
 from trex_nb.core.task import Budget
+from trex_nb.search.halving import saved
 from trex_nb.search.tree import Tree
 
 GLYPHS = {
@@ -281,6 +282,16 @@ def budget_words(tree: Tree) -> str:
     )
     going_on = f" ({unfinished} not finished)" if unfinished else ""
     return f"{tree.rounds:g} of {budget.rounds} rounds{going_on}, {spent}"
+
+
+def saved_words(nodes: Iterable[Node]) -> str:
+    """What stopping hopeless runs of `nodes` saved; empty when none was stopped."""
+    found = saved(nodes)
+    if not found.runs:
+        return ""
+    runs = "1 hopeless run" if found.runs == 1 else f"{found.runs} hopeless runs"
+    time = f", about {duration(found.seconds)}" if found.seconds else ""
+    return f"{runs} stopped early: {found.steps:,} of {found.planned:,} training steps saved{time}"
 
 
 def counts_words(tree: Tree) -> str:

@@ -302,7 +302,7 @@ def _on_job_started(tree: Tree, e: ev.JobStarted, _: ev.Stamped) -> Tree:
 
 
 def _on_job_progressed(tree: Tree, e: ev.JobProgressed, _: ev.Stamped) -> Tree:
-    point = CurvePoint(e.step, e.total, e.loss, e.eval_loss)
+    point = CurvePoint(e.step, e.total, e.loss, e.eval_loss, e.eval_losses)
     return tree._with_run(e.run, curve=(*tree.run(e.run).curve, point), line=e.line)
 
 
@@ -338,6 +338,10 @@ def _on_run_evaluated(tree: Tree, e: ev.RunEvaluated, _: ev.Stamped) -> Tree:
     return tree._with_run(e.run, evaluation=e.evaluation)
 
 
+def _on_run_called_off(tree: Tree, e: ev.RunCalledOff, _: ev.Stamped) -> Tree:
+    return tree._with_run(e.run, called_off=e.why)
+
+
 def _on_run_failed(tree: Tree, e: ev.RunFailed, s: ev.Stamped) -> Tree:
     ended = tree.run(e.run).ended  # already known where the scoring failed
     ended = s.time if ended is None else ended
@@ -348,7 +352,7 @@ def _on_run_resumed(tree: Tree, e: ev.RunResumed, _: ev.Stamped) -> Tree:
     run = tree.run(e.run)
     tree = tree._with_node(node_of(e.run), findings=(), is_diagnosed=False)
     return tree._with_run(
-        e.run, failure=None, stop_requested=False, is_queued=run.is_submitted, cost=Cost(),
+        e.run, failure=None, stop_requested=False, called_off="", is_queued=run.is_submitted, cost=Cost(),
         spent_before=run.spent_before + run.cost.seconds,
     )  # fmt: skip
 
@@ -428,6 +432,7 @@ _HANDLERS: dict[str, Callable[[Tree, Any, ev.Stamped], Tree]] = {
     "job_finished": _on_job_finished,
     "run_reused": _on_run_reused,
     "run_evaluated": _on_run_evaluated,
+    "run_called_off": _on_run_called_off,
     "run_failed": _on_run_failed,
     "run_resumed": _on_run_resumed,
     "node_diagnosed": _on_node_diagnosed,

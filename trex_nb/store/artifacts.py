@@ -4,6 +4,7 @@
   study.db                       the event log
   leader.lock                    held by the process that starts jobs for this study
   data/train.jsonl               prepared rows, for jobs
+  data/<hash>/                   the rows one recipe makes of them, shared by runs (written by jobs)
   sealed/search.jsonl test.jsonl prepared rows with references, for the evaluator alone
   runs/<run>/                    experiment.ipynb, events.jsonl, adapter/, predictions.search.jsonl, …
   runs/<run>/checkpoint-<step>/  a state the run can go on from, or weights a child starts from

@@ -14,6 +14,7 @@ from trex_nb.core.ids import ROOT, NodeId, RunId, run_index
 from trex_nb.core.node import Node, Run, Status
 from trex_nb.core.plan import run_key
 from trex_nb.core.protocols import SearchPolicy
+from trex_nb.search.halving import hopeless
 from trex_nb.search.tree import Tree
 
 
@@ -104,6 +105,14 @@ class Cancel:
 
 
 @dataclass(frozen=True, slots=True)
+class CallOff:
+    """Put on record that a run is hopeless, and why."""
+
+    run: RunId
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
 class Evaluate:
     """Score a run's checkpoint on the search split."""
 
@@ -118,8 +127,9 @@ class Reflect:
 
 
 Instruction = (
-    Propose | Ask | AutoApprove | EndAuto | Launch | Reuse | Watch | Save | Refuse | Stop | Cancel | Evaluate | Reflect
-)
+    Propose | Ask | AutoApprove | EndAuto | Launch | Reuse | Watch | Save | Refuse | Stop | Cancel | CallOff | Evaluate
+    | Reflect
+)  # fmt: skip
 
 
 def decide(tree: Tree, policy: SearchPolicy, now: float) -> tuple[Instruction, ...]:
@@ -152,12 +162,14 @@ def _follow(tree: Tree) -> Iterator[Instruction]:
         for run in node.runs:
             if run.is_training:
                 yield Watch(run.id, run.attempt)
-                if node.status is Status.PRUNED:
+                if run.called_off or node.status is Status.PRUNED:
                     yield Cancel(run.id, run.attempt)
                 elif run.stop_requested:
                     yield Stop(run.id, run.attempt)
             elif run.checkpoint and not run.is_finished:
                 yield Evaluate(run.id)
+        if node.status is Status.RUNNING:
+            yield from (CallOff(h.run, h.why) for h in hopeless(node))
         if node.status.is_finished and not node.is_diagnosed:
             yield Reflect(node.id)
 
@@ -231,9 +243,11 @@ def _launch(tree: Tree) -> Iterator[Instruction]:
 
 
 def _queue(tree: Tree) -> Iterator[tuple[Node, Run]]:
-    """Runs that wait for a job. One that a person let go on by name does not wait for the pause to end."""
+    """Runs that wait for a job, round by round: one that has begun goes on before another begins, so that its runs can
+    be held against each other while they train. One that a person let go on by name does not wait for the pause to
+    end."""
     is_open = tree.jobs is not None and not tree.is_paused
-    for node in tree.nodes.values():
+    for node in sorted(tree.nodes.values(), key=lambda n: n.status is not Status.RUNNING):
         if node.status in (Status.APPROVED, Status.RUNNING) and not tree.is_pruned(node.id):
             runs = (r for r in node.runs if r.is_due and not r.stop_requested)
             yield from ((node, r) for r in runs if is_open or r.is_queued)

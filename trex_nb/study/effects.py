@@ -11,6 +11,7 @@ import asyncio
 import logging
 import traceback
 from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from trex_nb.core.protocols import Assignment, Job
 from trex_nb.core.result import Checkpoint, Cost, Failure, Start
 from trex_nb.core.training import Untrained
 from trex_nb.errors import EvaluationError, TrexError
+from trex_nb.search.halving import steps_done, steps_left
 from trex_nb.search.tree import Tree
 from trex_nb.store.artifacts import StudyFolder
 from trex_nb.study import decide as d
@@ -64,7 +66,7 @@ class Effects:
             self._append([ev.NodeDiagnosed(node=instruction.node, findings=())], "researcher")
         elif isinstance(instruction, d.Save):
             await self.refuse(d.Refuse(instruction.request, said))
-        elif isinstance(instruction, (d.Launch, d.Watch, d.Evaluate, d.Reuse, d.Stop, d.Cancel)):
+        elif isinstance(instruction, (d.Launch, d.Watch, d.Evaluate, d.Reuse, d.Stop, d.Cancel, d.CallOff)):
             failure = Failure(stage="infra", kind="error", message=said, log=log)
             await self._abandon(instruction.run)
             self._end_run(instruction.run, failure, Cost())
@@ -189,6 +191,16 @@ class Effects:
         while self._writer.tree.run(run).is_training:  # its watcher puts the end on record
             await asyncio.sleep(_LOOK_AGAIN)
 
+    async def call_off(self, i: d.CallOff) -> None:
+        """Put on record that a run is hopeless; its job is cancelled for that."""
+        event = ev.RunCalledOff(run=i.run, why=i.why)
+
+        def called_off(tree: Tree) -> Sequence[ev.Event]:
+            run = tree.run(i.run)
+            return [event] if run.is_training and not run.called_off else ()
+
+        self._writer.append(called_off, "system")
+
     async def evaluate(self, i: d.Evaluate) -> None:
         """Score a checkpoint on the search split."""
         tree = self._writer.tree
@@ -245,6 +257,9 @@ class Effects:
             _LOG.warning("What %s saved cannot be tidied up: %s", run, error)
 
     async def _on_failure(self, run: Run, update: Failed) -> None:
+        if run.called_off and not run.stop_requested and update.failure.kind in ("stopped", "lost"):
+            self._end_run(run.id, _hopeless(run, update), update.cost)
+            return
         may_retry = run.attempt - run.first_attempt + 1 < _MOST_ATTEMPTS and not run.stop_requested
         if may_retry and update.failure.retryable:
             folder, saved = self._folder.run(run.id, run.attempt + 1), self._there(run.saved)
@@ -306,6 +321,15 @@ def _unstartable(tree: Tree, run: RunId, update: NotSaved) -> list[ev.Event]:
     return [ev.ProposalFailed(request=r, reason=reason) for r in waiting]
 
 
+def _hopeless(run: Run, update: Failed) -> Failure:
+    """The end of a run that was called off: how far it came, why, and what that saved."""
+    ended = replace(run, cost=update.cost)
+    left = steps_left(ended)
+    at = f"at step {steps_done(ended)} of {steps_done(ended) + left}"
+    message = f"Stopped {at}: {run.called_off}, {left} steps saved."
+    return Failure(stage="train", kind="hopeless", message=message, log=update.failure.log)
+
+
 def _is_worth_keeping(run: Run, update: Progressed) -> bool:
     """Thin a long curve to about `_POINTS_PER_RUN` points, keeping held-out losses and the end. A run that goes on
     tells again what is on record."""
@@ -335,6 +359,7 @@ _EFFECTS: dict[type, Callable[[Effects, Any], Coroutine[Any, Any, None]]] = {
     d.Refuse: Effects.refuse,
     d.Stop: Effects.stop,
     d.Cancel: Effects.cancel,
+    d.CallOff: Effects.call_off,
     d.Evaluate: Effects.evaluate,
     d.Reflect: Effects.reflect,
 }

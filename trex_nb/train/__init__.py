@@ -2,7 +2,7 @@
 
 An experiment's notebook calls four functions, one a cell:
 
-    rows = prepare(recipe, "train.jsonl")     # data: the recipe's operators, on 🤗 Datasets
+    rows = prepare(recipe, "train.jsonl")     # data: the recipe's operators, on 🤗 Datasets (prepare_once keeps them)
     base = load_base("/models/tiny")          # base: model and tokenizer
     fitted = fit(base, rows, config)          # sft: trl's SFTTrainer with peft; shows the live curve
     finish(fitted, "adapter")                 # outcome: saves, and says so in the notebook
@@ -19,12 +19,13 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from trex_nb.train.base import Base, load_base, warm
+    from trex_nb.train.cache import prepare_once
     from trex_nb.train.data import prepare
     from trex_nb.train.failure import TrainingFailed
     from trex_nb.train.outcome import finish
     from trex_nb.train.sft import Fitted, fit
 
-__all__ = ["Base", "Fitted", "TrainingFailed", "finish", "fit", "load_base", "prepare", "warm"]
+__all__ = ["Base", "Fitted", "TrainingFailed", "finish", "fit", "load_base", "prepare", "prepare_once", "warm"]
 
 _HOMES = {
     "Base": "base",
@@ -34,6 +35,7 @@ _HOMES = {
     "fit": "sft",
     "load_base": "base",
     "prepare": "data",
+    "prepare_once": "cache",
     "warm": "base",
 }
 

@@ -45,7 +45,7 @@ def load_base(name: str | Path) -> Base:
 
 def warm(name: str | Path | None = None) -> None:
     """Import what a job imports and, given a name, load that base model, so that a job starts without waiting."""
-    from trex_nb.train import data, outcome, sft  # noqa: F401, PLC0415  (imported for their weight)
+    from trex_nb.train import cache, outcome, sft  # noqa: F401, PLC0415  (imported for their weight)
 
     if name is not None:
         _WARM[str(name)] = _load(str(name))

@@ -29,17 +29,21 @@ TRAINING, HELD_OUT = "#3b82c4", "#d97706"
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """A step of the curve: the training loss there, and the loss on held-out rows where it was measured."""
+    """A step of the curve: the training loss there, and the loss on held-out rows where it was measured, as their
+    mean and one by one."""
 
     step: int
     total: int
     loss: float | None = None
     eval_loss: float | None = None
+    eval_losses: tuple[float, ...] | None = None
 
-    def as_json(self) -> dict[str, int | float | None]:
+    def as_json(self) -> dict[str, Any]:
         """The point as `METRICS_MIME` has it; a loss that is not finite is null."""
         losses = {"loss": _rounded(self.loss), "eval_loss": _rounded(self.eval_loss)}
-        return {"step": self.step, "total": self.total, **losses}
+        items = self.eval_losses or ()
+        one_by_one = {"eval_losses": [round(v, 4) for v in items]} if items and all(map(math.isfinite, items)) else {}
+        return {"step": self.step, "total": self.total, **losses, **one_by_one}
 
     def __str__(self) -> str:
         loss = "" if self.loss is None else f"  loss {self.loss:.4f}"
@@ -81,14 +85,19 @@ class Curve:
     _shown_at: float = -math.inf
     _shown: bool = False
 
-    def add(self, point: Point) -> None:
-        """Add a point, or what was not known of the last one yet, and show it unless something was shown just now."""
+    def add(self, point: Point, *, more_to_come: bool = False) -> None:
+        """Add a point, or what was not known of the last one yet, and show it unless something was shown just now.
+
+        A held-out loss is shown at once, runs are compared by it; a point of whose step there is `more_to_come` is not
+        shown yet, for whoever watches takes up each step once.
+        """
         if self.points and self.points[-1].step == point.step:
             known = {k: v for k, v in asdict(point).items() if v is not None}
             self.points[-1] = replace(self.points[-1], **known)
         else:
             self.points.append(point)
-        if self.clock() - self._shown_at >= SECONDS_BETWEEN:
+        is_due = point.eval_loss is not None or self.clock() - self._shown_at >= SECONDS_BETWEEN
+        if is_due and not more_to_come:
             self.publish()
 
     def publish(self) -> None:
@@ -164,13 +173,13 @@ def _finite(loss: float | None) -> float | None:
 
 
 class LiveCurve(TrainerCallback):  # type: ignore[misc]  # transformers has no types
-    """Feeds a Curve from a transformers Trainer, asks for `evaluations` held-out losses spread over the run, and stops
-    a diverging run by raising `TrainingFailed` (train/diverged)."""
+    """Feeds a Curve from a transformers Trainer, asks for the held-out loss at each of `rungs` equal shares of the run,
+    and stops a diverging run by raising `TrainingFailed` (train/diverged)."""
 
-    def __init__(self, curve: Curve, watch: DivergenceWatch, evaluations: int) -> None:
+    def __init__(self, curve: Curve, watch: DivergenceWatch, rungs: int) -> None:
         self.curve = curve
         self._watch = watch
-        self._evaluations = evaluations
+        self._rungs = rungs
         self._evaluate_at: frozenset[int] = frozenset()
         self.resumed_at = 0
 
@@ -180,26 +189,28 @@ class LiveCurve(TrainerCallback):  # type: ignore[misc]  # transformers has no t
         for logs in state.log_history:
             self._take(logs["step"], state.max_steps, logs)
         total = state.max_steps
-        self._evaluate_at = frozenset(round(total * k / self._evaluations) for k in range(1, self._evaluations + 1))
+        self._evaluate_at = frozenset(max(1, round(total * k / self._rungs)) for k in range(1, self._rungs + 1))
 
     def on_step_end(self, _args: Any, state: Any, control: Any, **_: Any) -> None:
         """Ask for a held-out loss where one is due."""
         if state.global_step in self._evaluate_at:
             control.should_evaluate = True
 
-    def on_log(self, _args: Any, state: Any, _control: Any, logs: dict[str, float], **_: Any) -> None:
+    def on_log(self, _args: Any, state: Any, _control: Any, logs: dict[str, Any], **_: Any) -> None:
         """Take up a loss; raise when it says that the run diverged."""
-        trouble = self._take(state.global_step, state.max_steps, logs)
+        is_due = state.global_step in self._evaluate_at and "eval_loss" not in logs
+        trouble = self._take(state.global_step, state.max_steps, logs, more_to_come=is_due)
         if trouble is not None:
             self.curve.publish()
             failure = Failure(stage="train", kind="diverged", message=f"{trouble} (step {state.global_step})")
             raise TrainingFailed(failure, "a lower learning_rate, or more warmup_steps.")
 
-    def _take(self, step: int, total: int, logs: dict[str, float]) -> str | None:
+    def _take(self, step: int, total: int, logs: dict[str, Any], *, more_to_come: bool = False) -> str | None:
         """Put a loss on the curve; what is wrong with it, if anything is."""
         if "loss" not in logs and "eval_loss" not in logs:
             return None
-        self.curve.add(Point(step, total, logs.get("loss"), logs.get("eval_loss")))
+        measured = logs.get("loss"), logs.get("eval_loss"), logs.get("eval_losses")
+        self.curve.add(Point(step, total, *measured), more_to_come=more_to_come)
         return self._watch.see(logs["loss"]) if "loss" in logs else None
 
     def on_train_end(self, _args: Any, _state: Any, _control: Any, **_: Any) -> None:

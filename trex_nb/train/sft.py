@@ -19,19 +19,20 @@ import datasets
 from datasets import Dataset
 from peft import LoraConfig
 from transformers import PrinterCallback, Trainer
+from transformers.trainer_utils import EvalLoopOutput
 from trl import SFTConfig, SFTTrainer
 
+from trex_nb.core.job import MOST_WATCHED, RUNGS
 from trex_nb.core.training import LoraTraining, Sft, Trained
 from trex_nb.train.base import Base, half_precision, uses_cuda
 from trex_nb.train.control import Control, Wishes, save_state
 from trex_nb.train.data import hold_out
 from trex_nb.train.failure import bad_data, stating_failures
+from trex_nb.train.held_out import item_losses
 from trex_nb.train.progress import Curve, DivergenceWatch, LiveCurve
 from trex_nb.train.start import load_adapter, load_weights
 
-MOST_EVALUATIONS = 5
-EVALUATION_SHARE = 0.05  # of the training cost
-FORWARD_SHARE = 1 / 3  # of a training step's cost
+WATCH_SEED = 0  # not the config's: runs of one node watch the same rows, whatever their seeds
 CHECKPOINTING_FROM = 1_000_000_000  # parameters; below, activations are cheaper to keep than to compute again
 
 
@@ -58,7 +59,7 @@ def fit(
     when the weights of `start` are not of the config's shape.
     """
     datasets.disable_progress_bars()
-    training, watched = hold_out(rows, config.seed)
+    training, watched = hold_out(rows, WATCH_SEED, most=MOST_WATCHED)
     train_rows = conversations(rows.select(training), base.tokenizer)
     held_out = conversations(_shortest_first(rows.select(watched)), base.tokenizer) if len(watched) else None
     with TemporaryDirectory(prefix="trex-") as unused:
@@ -107,9 +108,8 @@ def _trainer(
     if not isinstance(config, LoraTraining):
         model = model.float()  # updates smaller than half precision can hold would be lost
     total = steps_of(len(rows), config)
-    seen = total * config.per_device_train_batch_size * config.gradient_accumulation_steps
-    evaluations = evaluations_of(seen, len(held_out)) if held_out is not None else 0
-    live = LiveCurve(Curve(), DivergenceWatch(model.config.get_text_config().vocab_size), evaluations)
+    rungs = RUNGS if held_out is not None else 0
+    live = LiveCurve(Curve(), DivergenceWatch(model.config.get_text_config().vocab_size), rungs)
     trainer = _AnswerTrainer(
         kind=_kind(config),
         live=live,
@@ -130,12 +130,6 @@ def steps_of(rows: int, config: Trained) -> int:
     """Optimizer steps of a run, as transformers counts them."""
     batches = math.ceil(rows / config.per_device_train_batch_size)
     return math.ceil(config.num_train_epochs * math.ceil(batches / config.gradient_accumulation_steps))
-
-
-def evaluations_of(seen: int, held_out: int) -> int:
-    """How often the held-out loss is measured in a run that trains on `seen` rows: within 5% of its cost."""
-    affordable = int(EVALUATION_SHARE * seen / (held_out * FORWARD_SHARE))
-    return max(1, min(MOST_EVALUATIONS, affordable))
 
 
 def _adapter(config: LoraTraining) -> LoraConfig:
@@ -195,3 +189,13 @@ class _AnswerTrainer(SFTTrainer):  # type: ignore[misc]  # trl has no types
         if uses_cuda() and find_spec("triton") is not None:
             return super().compute_loss(model, inputs, return_outputs, num_items_in_batch)
         return Trainer.compute_loss(self, model, inputs, return_outputs, num_items_in_batch)
+
+    def evaluation_loop(
+        self, dataloader: Any, description: str, prediction_loss_only: bool | None = None,  # noqa: ARG002
+        ignore_keys: list[str] | None = None, metric_key_prefix: str = "eval",  # noqa: ARG002
+    ) -> EvalLoopOutput:  # fmt: skip
+        """The held-out loss row by row, and its mean over rows, which no batch size sways."""
+        self.model.eval()
+        losses = [loss for batch in dataloader for loss in item_losses(self.model, self._prepare_inputs(batch))]
+        metrics = {f"{metric_key_prefix}_loss": math.fsum(losses) / len(losses), f"{metric_key_prefix}_losses": losses}
+        return EvalLoopOutput(None, None, metrics, len(losses))

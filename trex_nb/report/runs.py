@@ -1,0 +1,78 @@
+"""The runs of one node side by side: what sets each apart, how far it came, and why it ended."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from trex_nb.core.node import Node, Run
+from trex_nb.report import words
+from trex_nb.report.blocks import Block, Bullets, Table
+from trex_nb.search.halving import by_rung
+
+
+def runs_table(n: Node) -> tuple[Block, ...]:
+    """A row for each run, and for a round of several a line for each that has no score; empty before any began."""
+    if not any(r.is_submitted for r in n.runs):
+        return ()
+    columns: dict[str, list[str]] = {
+        "run": [r.id for r in n.runs],
+        "sets it apart": differences([r.config.model_dump(mode="json") for r in n.runs]),
+        "state": [_state(r) for r in n.runs],
+        "score ± se": [str(r.evaluation.score) if r.evaluation else "" for r in n.runs],
+        "held-out loss, by fifths": [_rungs(r) for r in n.runs],
+        "training loss": [_curve(r) for r in n.runs],
+        "cost": [_cost(r) for r in n.runs],
+        "files": [words.one_line(r.folder) for r in n.runs],
+    }
+    kept = {title: cells for title, cells in columns.items() if any(cells)}
+    table = Table(tuple(kept), tuple(zip(*kept.values(), strict=True)))
+    ended = tuple(f"{r.id}: {words.cut(r.failure.message, 500)}" for r in n.runs if r.failure and len(n.runs) > 1)
+    return (table, Bullets(ended)) if ended else (table,)
+
+
+def differences(configs: Sequence[dict[str, Any]]) -> list[str]:
+    """For each config the fields in which it is not like all others, with its values."""
+    names = list(dict.fromkeys(name for config in configs for name in config))
+    apart = [name for name in names if len({str(config.get(name)) for config in configs}) > 1]
+    return [", ".join(f"{name} {_value(config[name])}" for name in apart if name in config) for config in configs]
+
+
+def _value(value: Any) -> str:
+    return f"{value:g}" if isinstance(value, float) else words.one_line(str(value), 60)
+
+
+def _state(r: Run) -> str:
+    if r.is_resumable:
+        return words.stopped_words(r)
+    if r.is_queued:
+        return f"waits to go on from {f'step {r.saved.step}' if r.saved else 'its beginning'}"
+    if r.is_training:
+        went_on = f", went on from step {r.resumes.step}" if r.resumes else ""
+        return f"training {words.progress(r):.0%}{went_on}" + (", being stopped: hopeless" if r.called_off else "")
+    return _ending(r)
+
+
+def _ending(r: Run) -> str:
+    if r.failure:
+        return "stopped early" if r.failure.kind == "hopeless" else f"failed: {r.failure.kind}"
+    if r.source:
+        return f"served from {r.source}"
+    if r.evaluation:
+        return "scored"
+    return "being scored" if r.checkpoint else "not started"
+
+
+def _rungs(r: Run) -> str:
+    points = sorted(by_rung(r.curve).items())
+    return " ".join(f"{p.eval_loss:.3g}" for _, p in points if p.eval_loss is not None)
+
+
+def _curve(r: Run) -> str:
+    values = words.losses(r.curve, 24)
+    return f"{words.sparkline(values)} {values[0]:.3g} → {values[-1]:.3g}" if values else ""
+
+
+def _cost(r: Run) -> str:
+    memory = f", {words.memory(r.cost.peak_memory_mb)}" if r.cost.peak_memory_mb else ""
+    return words.duration(r.cost.seconds) + memory if r.cost.seconds else ""
