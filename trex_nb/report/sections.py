@@ -99,8 +99,8 @@ def node_section(tree: Tree, node: NodeId) -> tuple[Block, ...]:
         *_titled("Changes against the parent", _bullets(map(str, n.plan.changes))),
         *_titled("Runs", _runs_table(n)),
         *failure_section(n.failure),
+        *_titled("Findings", _bullets(map(words.finding_words, n.findings))),
         *_evaluation_blocks(n.evaluation),
-        *_titled("Findings", _bullets(f.message for f in n.findings)),
         *_titled("Notes", _bullets(n.notes)),
         *_titled("Decisions", decisions_table([n])),
         *plan_section(n.plan),
@@ -180,11 +180,20 @@ def _evaluation_blocks(e: Evaluation | None) -> tuple[Block, ...]:
         return ()
     slices = tuple((words.one_line(s.slice, 60), f"{s.value:.3f}", str(s.n)) for s in e.slices[:40])
     cases = tuple(tuple(words.one_line(t, 200) for t in (b.prompt, b.expected, b.got)) for b in e.bad_cases[:10])
-    malformed = "" if e.malformed is None else f"{e.malformed:.1%} of answers have a form no training answer has."
+    confused = tuple(
+        (words.one_line(c.expected, 60), words.one_line(c.got, 60), f"{c.count} of {c.n}", f"{c.share:.0%}")
+        for c in e.confusions
+    )
+    shares = ((e.malformed, "have a form no training answer has"), (e.cut, "hit the limit of tokens before they ended"))
+    odd = [f"{share:.1%} of answers {what}." for share, what in shares if share]
+    general = "" if e.general_loss is None else f"Loss on general text: {e.general_loss:.2f} nats per token."
     return (
         *_titled("Slices", (Table(("slice", e.score.metric, "items"), slices),) if slices else ()),
         *_titled("Answered wrongly", (Table(("prompt", "expected", "got"), cases),) if cases else ()),
-        *((Paragraph(malformed),) if malformed else ()),
+        *_titled(
+            "Labels taken for others", (Table(("expected", "got", "items", "share"), confused),) if confused else ()
+        ),
+        *(Paragraph(said) for said in (*odd, general) if said),
     )
 
 

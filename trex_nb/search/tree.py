@@ -270,14 +270,14 @@ def _on_job_progressed(tree: Tree, e: ev.JobProgressed, _: ev.Stamped) -> Tree:
 
 
 def _on_job_finished(tree: Tree, e: ev.JobFinished, _: ev.Stamped) -> Tree:
-    return tree._with_run(e.run, checkpoint=e.checkpoint, cost=e.cost, line=e.line)
+    return tree._with_run(e.run, checkpoint=e.checkpoint, cost=e.cost, rows=e.rows, line=e.line)
 
 
 def _on_run_reused(tree: Tree, e: ev.RunReused, _: ev.Stamped) -> Tree:
     old = tree.run(e.source)
     return tree._with_run(
         e.run, source=e.source, key=old.key, folder=old.folder, curve=old.curve,
-        checkpoint=old.checkpoint, evaluation=old.evaluation, cost=Cost(),
+        checkpoint=old.checkpoint, rows=old.rows, evaluation=old.evaluation, cost=Cost(),
     )  # fmt: skip
 
 

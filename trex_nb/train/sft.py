@@ -20,11 +20,13 @@ from peft import LoraConfig
 from transformers import PrinterCallback, Trainer
 from trl import SFTConfig, SFTTrainer
 
+from trex_nb.core.result import RowReport
 from trex_nb.core.training import LoraTraining, Sft, Trained
 from trex_nb.train.base import Base, half_precision, uses_cuda
 from trex_nb.train.data import hold_out
 from trex_nb.train.failure import bad_data, stating_failures
 from trex_nb.train.progress import Curve, DivergenceWatch, LiveCurve
+from trex_nb.train.rows import row_report
 
 MOST_EVALUATIONS = 5
 EVALUATION_SHARE = 0.05  # of the training cost
@@ -34,13 +36,14 @@ CHECKPOINTING_FROM = 1_000_000_000  # parameters; below, activations are cheaper
 
 @dataclass(frozen=True, slots=True)
 class Fitted:
-    """A fine-tuned model: what to save, and what it took (`seconds` of training proper)."""
+    """A fine-tuned model: what to save, what it took (`seconds` of training proper), and what its rows were."""
 
     kind: Literal["adapter", "model"]
     steps: int
     seconds: float
     model: Any = field(repr=False)
     tokenizer: Any = field(repr=False)
+    rows: RowReport | None = None
 
 
 @stating_failures("train")
@@ -57,11 +60,12 @@ def fit(base: Base, rows: Dataset, config: Trained) -> Fitted:
         trainer = _trainer(base, train_rows, held_out, config, unused)
         if not len(trainer.train_dataset):
             raise bad_data(f"No row's prompt fits in {config.max_length} tokens.", "a larger max_length.")
+        told = row_report(rows, train_rows, trainer.train_dataset, base.tokenizer, config.max_length)
         began = time.perf_counter()
         trainer.train()
         seconds = time.perf_counter() - began
     kind: Literal["adapter", "model"] = "adapter" if isinstance(config, LoraTraining) else "model"
-    return Fitted(kind, trainer.state.global_step, seconds, trainer.model, base.tokenizer)
+    return Fitted(kind, trainer.state.global_step, seconds, trainer.model, base.tokenizer, told)
 
 
 def conversations(rows: Dataset, tokenizer: Any) -> Dataset:
