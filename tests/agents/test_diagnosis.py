@@ -221,6 +221,8 @@ def test_a_loss_on_general_text_that_rose_is_forgetting_and_a_note_where_it_paid
     assert (problem.kind, problem.is_note) == ("forgetting", False)
     assert "learning_rate" in problem.suggests
     assert kinds(*ran(1, seen(0.8, general_losses=forgot(0.2))), before=base) == []
+    (ruin,) = found(*ran(1, seen(0.8, general_losses=forgot(5.0))), before=base)
+    assert not ruin.is_note
 
 
 def test_a_rise_on_a_few_paragraphs_alone_is_within_noise() -> None:

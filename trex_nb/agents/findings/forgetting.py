@@ -1,7 +1,8 @@
 """Whether a checkpoint has lost what the base model knew: its loss on a fixed general text against the base's.
 
-Any fine-tuning costs some of it, and a small base much. It is a problem where nothing was gained for it, or where
-another node scores as well and has lost less than half as much; otherwise it is a note.
+Any fine-tuning costs some of it, and a small base much. It is a problem where nothing was gained for it, where another
+node scores as well and has lost less than half as much, or where the loss has grown out of all proportion; otherwise it
+is a note.
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ from trex_nb.core.result import Evaluation, Finding, Score
 
 MUCH = 0.25
 """A rise worth a finding, as a share of the base model's loss."""
+RUIN = 2.0
+"""The same, from which the model is good for nothing else; sound runs of the tiny base come to 0.1 to 0.9."""
 
 
 def from_general_text(tree: TreeView, node: Node, evaluation: Evaluation) -> Iterator[Finding]:
@@ -38,7 +41,7 @@ def from_general_text(tree: TreeView, node: Node, evaluation: Evaluation) -> Ite
     elif not _gained(base.score, evaluation.score):
         yield Finding(kind="forgetting", message=f"{said}, and no score was gained for it.", evidence=evidence)
     else:
-        yield Finding(kind="forgetting", message=f"{said}.", evidence=evidence, is_note=True)
+        yield Finding(kind="forgetting", message=f"{said}.", evidence=evidence, is_note=rise < RUIN * before)
 
 
 def _gained(base: Score, score: Score) -> bool:
