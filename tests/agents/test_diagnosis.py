@@ -109,6 +109,10 @@ def test_a_fall_within_the_noise_of_the_curve_is_none() -> None:
     assert kinds(*ran(1, seen(), noisy(1.0, 0.5, 0.6))) == []
 
 
+def test_a_fall_to_next_to_nothing_is_no_underfitting() -> None:
+    assert kinds(*ran(1, seen(), [0.4 - 0.038 * i for i in range(10)])) == []
+
+
 def test_nothing_is_said_of_the_curve_of_a_run_that_scores_as_well_as_can_be() -> None:
     assert kinds(*ran(1, seen(0.98), SLOPE)) == []
 
@@ -221,8 +225,13 @@ def test_a_loss_on_general_text_that_rose_is_forgetting_and_a_note_where_it_paid
     assert (problem.kind, problem.is_note) == ("forgetting", False)
     assert "learning_rate" in problem.suggests
     assert kinds(*ran(1, seen(0.8, general_losses=forgot(0.2))), before=base) == []
-    (ruin,) = found(*ran(1, seen(0.8, general_losses=forgot(5.0))), before=base)
-    assert not ruin.is_note
+
+
+def test_of_a_ruined_model_nothing_is_said_that_follows_from_it() -> None:
+    base = root(seen(0.5, general_losses=GENERAL))
+    slices = sliced(red=(0.5, 50), blue=(0.9, 150))
+    (ruin,) = found(*ran(1, seen(0.8, slices=slices, general_losses=forgot(5.0)), SLOPE), before=base)
+    assert (ruin.kind, ruin.is_note) == ("forgetting", False)
 
 
 def test_a_rise_on_a_few_paragraphs_alone_is_within_noise() -> None:

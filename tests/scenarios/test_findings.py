@@ -130,7 +130,7 @@ def test_many_epochs_on_a_few_rows_are_overfitting(
         {**row, "answer": ("positive", "negative")[i % 2]} for i, row in enumerate(splits["train"][:24])
     ]
     lab = Lab(tmp_path, worker, {**splits, "train": wrong})
-    config = LoraTraining(learning_rate=RATE, num_train_epochs=25, per_device_train_batch_size=12)
+    config = LoraTraining(learning_rate=RATE, num_train_epochs=25, per_device_train_batch_size=8)
     assert "by heart" in of(lab.train(config, monkeypatch), "overfitting").message
 
 

@@ -12,7 +12,7 @@ from typing import get_args
 
 from trex_nb.agents.findings.answers import from_answers
 from trex_nb.agents.findings.curve import from_curve
-from trex_nb.agents.findings.forgetting import from_general_text
+from trex_nb.agents.findings.forgetting import from_general_text, is_ruin
 from trex_nb.agents.findings.rows import from_facts, from_rows
 from trex_nb.agents.moves import moves, repairs, suggestion
 from trex_nb.core.node import Node, Run
@@ -24,16 +24,25 @@ from trex_nb.search.space import space_for
 __all__ = ["diagnose", "moves", "repairs"]
 
 _ORDER = get_args(FindingKind)
+_FOLLOW_FROM_RUIN = ("underfitting", "plateau", "weak_slice", "confusion", "imbalance")
 
 
 def diagnose(tree: TreeView, node: Node) -> tuple[Finding, ...]:
     """All findings on a finished node, most telling first; at most one of a kind, save contamination."""
-    found = sorted(_found(tree, node), key=lambda f: (f.is_note, _ORDER.index(f.kind)))
+    found = sorted(_told(_found(tree, node)), key=lambda f: (f.is_note, _ORDER.index(f.kind)))
     kinds = [f.kind for f in found]
     first = [f for i, f in enumerate(found) if f.kind == "contamination" or f.kind not in kinds[:i]]
     space, config = space_for(tree.data, tree.base), node.plan.configs[0]
     point = space.point(node.plan) or space.default()
     return tuple(f.model_copy(update={"suggests": suggestion(f, space, point, config)}) for f in first)
+
+
+def _told(found: Iterator[Finding]) -> list[Finding]:
+    """The findings, less those that follow from another: a ruined model answers badly in every way."""
+    every = list(found)
+    if any(f.kind == "forgetting" and is_ruin(f.evidence) for f in every):
+        return [f for f in every if f.kind not in _FOLLOW_FROM_RUIN]
+    return every
 
 
 def _found(tree: TreeView, node: Node) -> Iterator[Finding]:

@@ -161,6 +161,10 @@ class Finding(Frozen):
     suggests: str = ""
     is_note: bool = False
 
+    def __str__(self) -> str:
+        said = f"{self.kind.replace('_', ' ')}: {self.message}"
+        return f"{said} Try {self.suggests}." if self.suggests else said
+
 
 class Insight(Frozen):
     """A lesson with the nodes that prove it; `supersedes` names earlier insights (by text) it replaces."""

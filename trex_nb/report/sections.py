@@ -99,8 +99,8 @@ def node_section(tree: Tree, node: NodeId) -> tuple[Block, ...]:
         *_titled("Changes against the parent", _bullets(map(str, n.plan.changes))),
         *_titled("Runs", _runs_table(n)),
         *failure_section(n.failure),
-        *_titled("Findings", _bullets(map(words.finding_words, n.findings))),
-        *_evaluation_blocks(n.evaluation),
+        *_titled("Findings", _bullets(map(str, n.findings))),
+        *_evaluation_blocks(n.evaluation, tree.root.evaluation),
         *_titled("Notes", _bullets(n.notes)),
         *_titled("Decisions", decisions_table([n])),
         *plan_section(n.plan),
@@ -175,7 +175,7 @@ def _run_state(r: Run) -> str:
     return "being scored" if r.checkpoint else f"training {words.progress(r):.0%}"
 
 
-def _evaluation_blocks(e: Evaluation | None) -> tuple[Block, ...]:
+def _evaluation_blocks(e: Evaluation | None, base: Evaluation | None) -> tuple[Block, ...]:
     if e is None:
         return ()
     slices = tuple((words.one_line(s.slice, 60), f"{s.value:.3f}", str(s.n)) for s in e.slices[:40])
@@ -186,12 +186,13 @@ def _evaluation_blocks(e: Evaluation | None) -> tuple[Block, ...]:
     )
     shares = ((e.malformed, "have a form no training answer has"), (e.cut, "hit the limit of tokens before they ended"))
     odd = [f"{share:.1%} of answers {what}." for share, what in shares if share]
-    general = "" if e.general_loss is None else f"Loss on general text: {e.general_loss:.2f} nats per token."
+    before = "" if base is None or base is e or base.general_loss is None else f" (base {base.general_loss:.2f})"
+    general = "" if e.general_loss is None else f"Loss on general text: {e.general_loss:.2f} nats per token{before}."
     return (
         *_titled("Slices", (Table(("slice", e.score.metric, "items"), slices),) if slices else ()),
         *_titled("Answered wrongly", (Table(("prompt", "expected", "got"), cases),) if cases else ()),
         *_titled(
-            "Labels taken for others", (Table(("expected", "got", "items", "share"), confused),) if confused else ()
+            "Labels answered as others", (Table(("expected", "got", "items", "share"), confused),) if confused else ()
         ),
         *(Paragraph(said) for said in (*odd, general) if said),
     )

@@ -17,7 +17,7 @@ from trex_nb.core.events import ProposalFailed
 from trex_nb.core.ids import NodeId
 from trex_nb.core.node import CurvePoint, Decision, Node, Run, Status
 from trex_nb.core.plan import Expectation, Plan
-from trex_nb.core.result import Finding, Score
+from trex_nb.core.result import Score
 from trex_nb.search.tree import Tree
 
 GLYPHS = {
@@ -168,12 +168,6 @@ def node_words(tree: Tree, node: Node) -> str:
     """Status of a node, also saying when a node above it was pruned."""
     out = node.status is not Status.PRUNED and tree.is_pruned(node.id)
     return " ".join(sign(node)) + (" (branch pruned)" if out else "")
-
-
-def finding_words(finding: Finding) -> str:
-    """A finding on one line: what was seen, and what could be tried."""
-    said = f"{finding.kind.replace('_', ' ')}: {finding.message}"
-    return f"{said} Try {finding.suggests}." if finding.suggests else said
 
 
 def losses(curve: Sequence[CurvePoint], limit: int = 40) -> tuple[float, ...]:

@@ -32,7 +32,7 @@ def from_answers(tree: TreeView, evaluation: Evaluation) -> Iterator[Finding]:
         more = f" and {len(weak) - MOST_NAMED} more" if len(weak) > MOST_NAMED else ""
         whole = mean_of(evaluation.slices)
         yield Finding(
-            kind="weak_slice", message=f"Weak slices: {words}{more}; all items {whole:.2f}.",
+            kind="weak_slice", message=f"Beyond chance below the {whole:.2f} of all items: {words}{more}.",
             slices=tuple(s.slice for s in weak[:MOST_NAMED]),
             evidence=(("all items", whole), *((s.slice, s.value) for s in weak[:MOST_NAMED])),
         )  # fmt: skip
@@ -91,9 +91,9 @@ def _confused(evaluation: Evaluation) -> Iterator[Finding]:
     )
     if pairs:
         told = pairs[:MOST_NAMED]
-        words = ", ".join(f"{c.expected} for {c.got} ({c.count} of {c.n})" for c in told)
+        words = ", ".join(f"{c.expected} as {c.got} ({c.count} of {c.n})" for c in told)
         yield Finding(
-            kind="confusion", message=f"Labels taken for others: {words}.",
+            kind="confusion", message=f"Labels answered as others: {words}.",
             slices=tuple(dict.fromkeys(c.expected for c in told)),
             evidence=tuple((f"{c.expected} → {c.got}", c.share) for c in told),
         )  # fmt: skip

@@ -109,13 +109,14 @@ def _by_heart(run: Run, losses: list[float], score: Score) -> Finding | None:
 
 
 def _falling(losses: list[float], score: Score) -> Finding | None:
-    """The loss was still falling over the last two fifths, by `FALL` of itself and beyond the error of the line."""
+    """The loss was still falling over the last two fifths, by `FALL` of itself and beyond the error of the line, and had
+    not come down to where rows are known by heart."""
     if len(losses) < FEWEST_POINTS:
         return None
     tail = losses[-2 * (len(losses) // 5) :]
     change, error = trend(tail)
     begin = fmean(tail) - change / 2
-    if -change < max(FALL * begin, NOTICEABLE, STRICT * error):
+    if -change < max(FALL * begin, NOTICEABLE, STRICT * error) or begin + change < BY_HEART:
         return None
     message = f"The loss was still falling at the end ({begin:.2f} to {begin + change:.2f} over the last two fifths)."
     evidence = (("fall", -change), ("standard error", error), ("score", score.value))

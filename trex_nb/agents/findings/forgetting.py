@@ -9,12 +9,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from typing import TypeAlias
 
 from trex_nb.agents.findings.noise import STRICT, mean_and_error
 from trex_nb.core.ids import ROOT
 from trex_nb.core.node import Node
 from trex_nb.core.protocols import TreeView
 from trex_nb.core.result import Evaluation, Finding, Score
+
+Evidence: TypeAlias = tuple[tuple[str, float], ...]
 
 MUCH = 0.25
 """A rise worth a finding, as a share of the base model's loss."""
@@ -32,7 +35,7 @@ def from_general_text(tree: TreeView, node: Node, evaluation: Evaluation) -> Ite
     rise, error = mean_and_error(differences)
     if rise < max(MUCH * before, STRICT * error):
         return
-    said = f"It forgot: loss on general text rose from {before:.2f} to {after:.2f} nats per token (± {error:.2f})"
+    said = f"Loss on general text rose from {before:.2f} to {after:.2f} nats per token (± {error:.2f})"
     evidence = (("general loss of the base", before), ("general loss", after), ("standard error of the rise", error))
     kept = _kept_more(tree, node, evaluation.score, base.score, before + rise / 2)
     if kept:
@@ -41,7 +44,13 @@ def from_general_text(tree: TreeView, node: Node, evaluation: Evaluation) -> Ite
     elif not _gained(base.score, evaluation.score):
         yield Finding(kind="forgetting", message=f"{said}, and no score was gained for it.", evidence=evidence)
     else:
-        yield Finding(kind="forgetting", message=f"{said}.", evidence=evidence, is_note=rise < RUIN * before)
+        yield Finding(kind="forgetting", message=f"{said}.", evidence=evidence, is_note=not is_ruin(evidence))
+
+
+def is_ruin(evidence: Evidence) -> bool:
+    """Whether the model is broken: whatever else may be wrong with it follows from that."""
+    (_, before), (_, after), _ = evidence
+    return after - before >= RUIN * before
 
 
 def _gained(base: Score, score: Score) -> bool:

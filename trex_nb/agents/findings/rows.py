@@ -23,7 +23,7 @@ def from_rows(run: Run) -> Iterator[Finding]:
     if rows is None or isinstance(config, Untrained):
         return
     if rows.truncated > SOME_TRUNCATED * rows.rows:
-        gone = f", {rows.dropped} of them so short that no answer was left to learn" if rows.dropped else ""
+        gone = f"; {rows.dropped} had no room left for any answer and were dropped" if rows.dropped else ""
         message = (
             f"{rows.truncated} of {rows.rows} training rows are longer than max_length {config.max_length} (the "
             f"longest has {rows.longest} tokens) and lost their end{gone}."
