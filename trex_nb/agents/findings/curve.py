@@ -109,8 +109,8 @@ def _by_heart(run: Run, losses: list[float], score: Score) -> Finding | None:
 
 
 def _falling(losses: list[float], score: Score) -> Finding | None:
-    """The loss was still falling over the last two fifths, by `FALL` of itself and beyond the error of the line, and had
-    not come down to where rows are known by heart."""
+    """The loss was still falling over the last two fifths, by `FALL` of itself and beyond the error of the line, and
+    had not come down to where rows are known by heart."""
     if len(losses) < FEWEST_POINTS:
         return None
     tail = losses[-2 * (len(losses) // 5) :]
