@@ -9,7 +9,8 @@ from typing import Any, get_args
 
 import pytest
 
-from trex_nb.agents import diagnosis
+from trex_nb.agents import diagnosis, moves
+from trex_nb.agents.findings import answers, curve, forgetting, rows
 from trex_nb.core import commands, events, job, recipe, result, training
 from trex_nb.core.base import Frozen
 from trex_nb.core.node import Status
@@ -77,9 +78,10 @@ def test_every_failure_is_said_with_its_kind_and_stage() -> None:
 
 
 def test_every_finding_is_found_by_the_diagnosis_and_answered_by_moves() -> None:
-    source = inspect.getsource(diagnosis)
-    found = {n.value for n in ast.walk(ast.parse(source)) if isinstance(n, ast.Constant) and isinstance(n.value, str)}
-    assert set(get_args(FindingKind)) <= found
+    source = "".join(inspect.getsource(m) for m in (diagnosis, answers, curve, forgetting, rows))
+    made = {n.value for n in ast.walk(ast.parse(source)) if isinstance(n, ast.Constant) and isinstance(n.value, str)}
+    assert set(get_args(FindingKind)) <= made
+    assert set(get_args(FindingKind)) == set(moves._ANSWERS)
 
 
 def test_every_event_is_written_by_somebody() -> None:

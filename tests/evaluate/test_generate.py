@@ -17,6 +17,7 @@ from trex_nb.core.task import Example
 from trex_nb.errors import EvaluationError
 from trex_nb.evaluate.generate import CheckpointKind, Models, batches, prompt_tokens, stop_tokens
 from trex_nb.tiny import path as tiny
+from trex_nb.tiny.general import world_text
 from trex_nb.train.sft import conversations
 
 
@@ -110,3 +111,27 @@ def test_batches_hold_every_prompt_once_and_keep_the_budget(lengths: list[int], 
 def test_generation_leaves_no_gradients(models: Models, prompts: list[str]) -> None:
     models.answers("base", None, prompts[:2], 2)
     assert torch.is_grad_enabled()
+
+
+def test_an_answer_is_cut_when_it_has_not_ended(models: Models, prompts: list[str]) -> None:
+    with models.opened("base", None) as model:
+        short, long = models.said(model, prompts, 1), models.said(model, prompts, 200)
+    assert all(s.is_cut for s in short)
+    assert not all(s.is_cut for s in long)
+
+
+def test_loss_on_a_text_does_not_depend_on_the_texts_beside_it(models: Models) -> None:
+    texts = world_text()
+    with models.opened("base", None) as model:
+        together = models.losses(model, texts)
+        alone = [models.losses(model, [text])[0] for text in texts[:5]]
+        assert models.losses(model, ()) == []
+    assert together[:5] == pytest.approx(alone, abs=1e-3)
+    assert all(0 < loss < 5 for loss in together)
+
+
+def test_a_random_adapter_knows_the_general_text_worse_than_the_base(models: Models, study: Path) -> None:
+    with models.opened("base", None) as model:
+        base = sum(models.losses(model, world_text()))
+    with models.opened("adapter", study / "runs/n1.1/adapter") as model:
+        assert sum(models.losses(model, world_text())) > base

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 
 import pytest
 
@@ -66,3 +67,29 @@ def test_loosely_right_summaries_are_no_bad_cases() -> None:
 
 def test_evaluator_hash_is_sixteen_hex_digits() -> None:
     assert re.fullmatch(r"[0-9a-f]{16}", evaluator_hash())
+
+
+def test_confusions_are_pairs_of_labels_with_the_most_frequent_first() -> None:
+    rows = [("x", "a", "b")] * 3 + [("x", "a", "A ")] * 2 + [("x", "b", "c"), ("x", "c", "hm")]
+    found = judged(rows, closed=["a", "b", "c"])
+    assert [(c.expected, c.got, c.count, c.n) for c in found.confusions] == [("a", "b", 3, 5), ("b", "c", 1, 1)]
+    assert (found.confusions[0].share, found.labels) == (0.6, 3)
+    assert judged(rows, split="test", closed=["a", "b", "c"]).confusions == ()
+    assert judged(rows).confusions == ()
+
+
+def test_only_ten_confusions_are_reported() -> None:
+    labels = [f"l{i}" for i in range(20)]
+    rows = [("x", label, other) for label, other in pairwise(labels)]
+    assert len(judged(rows, closed=labels).confusions) == 10
+
+
+def test_answers_that_should_be_json_and_are_not_are_malformed() -> None:
+    rows = [("x", '{"a": 1}', '{"a": 2}'), ("x", '{"a": 1}', '{"a": '), ("y", "word", "other"), ("y", "7", "8")]
+    assert judged(rows).malformed == 0.25
+
+
+def test_cut_is_the_share_of_answers_that_had_not_ended() -> None:
+    examples = [Example(id=str(i), prompt="p", answer="a", slice="x") for i in range(4)]
+    items = answered(examples, ["a"] * 4, "accuracy", [True, False, False, False])
+    assert judge(items, "accuracy", "search", None, 1.0).cut == 0.25

@@ -3,7 +3,8 @@ from __future__ import annotations
 import pytest
 
 from trex_nb.core import events as ev
-from trex_nb.core.ids import NodeId, node_id
+from trex_nb.core.ids import NodeId, node_id, run_id
+from trex_nb.core.result import Confusion, Finding
 from trex_nb.report.sections import MAX_ROWS
 from trex_nb.report.text import compare_text, node_text, status_text, tree_text
 from trex_nb.search.tree import Tree
@@ -75,3 +76,24 @@ def test_no_control_character_reaches_the_terminal(hostile: Tree) -> None:
     text = "".join((status_text(hostile), tree_text(hostile), *(node_text(hostile, n) for n in hostile.nodes)))
     assert "\x1b" not in text
     assert "\u202e" not in text
+
+
+def test_findings_say_what_to_try_and_confusions_stand_in_a_table() -> None:
+    seen = trees.evaluation(0.5).model_copy(
+        update={
+            "confusions": (Confusion(expected="red", got="blue", count=5, n=20),),
+            "general_losses": (2.0, 4.0),
+            "cut": 0.25,
+        }
+    )
+    n1, run = node_id(1), run_id(node_id(1), 1)
+    finding = Finding(kind="weak_slice", message="Too low.", suggests="balance: 0 → 0.5")
+    tree = trees.tree_of(
+        trees.proposed(1), trees.approved(1), trees.succeeded(1, 0.5)[:-1], ev.RunEvaluated(run=run, evaluation=seen),
+        ev.NodeDiagnosed(node=n1, findings=(finding,)),
+    )  # fmt: skip
+    text = node_text(tree, n1)
+    assert "• weak slice: Too low. Try balance: 0 → 0.5." in text
+    assert "red       blue  5 of 20  25%" in text
+    assert "Loss on general text: 3.00 nats per token." in text
+    assert "25.0% of answers hit the limit" in text

@@ -68,7 +68,7 @@ def _section(title: str, lines: list[str]) -> str:
 def _line(node: Node) -> str:
     outcome = str(node.score or node.failure or node.status)
     changed = "; ".join(str(c) for c in node.plan.changes)
-    findings = " ".join(f.message for f in node.findings)
+    findings = " ".join(map(str, node.findings))
     return " | ".join(p for p in (node.id, node.plan.title, outcome, changed, findings) if p)
 
 

@@ -13,7 +13,7 @@ from pydantic import Field, TypeAdapter
 from trex_nb.core.base import Frozen
 from trex_nb.core.ids import NodeId, RunId
 from trex_nb.core.plan import Plan
-from trex_nb.core.result import Checkpoint, Cost, Evaluation, Failure, Finding, Insight, Start
+from trex_nb.core.result import Checkpoint, Cost, Evaluation, Failure, Finding, Insight, RowReport, Start
 from trex_nb.core.task import Budget, DataFiles, Policy, Task
 
 Actor = Literal["human", "researcher", "executor", "system"]
@@ -22,7 +22,11 @@ Actor = Literal["human", "researcher", "executor", "system"]
 class DataFacts(Frozen):
     """What is known of the prepared data: content hash, rows per split, the slices of the train split with their
     counts (largest first, at most 200), text lengths in characters (`mean_chars` of prompt and answer together), and
-    warnings for the person. `closed_answers` says whether answers are labels from a small set."""
+    warnings for the person. `closed_answers` says whether answers are labels from a small set.
+
+    Equal text means equal but for case and spacing: `duplicates` are training rows that equal an earlier one;
+    `in_search` and `in_test` are training rows whose prompt stands in that split too (they were left out of training),
+    `in_both` the prompts that stand in both of these splits."""
 
     hash: str
     train: int
@@ -34,6 +38,10 @@ class DataFacts(Frozen):
     longest_answer: int
     mean_chars: float
     warnings: tuple[str, ...] = ()
+    duplicates: int = 0
+    in_search: int = 0
+    in_test: int = 0
+    in_both: int = 0
 
 
 class BaseFacts(Frozen):
@@ -192,13 +200,14 @@ class CheckpointSaved(Frozen):
 
 
 class JobFinished(Frozen):
-    """The run trained to its end; it is not scored yet."""
+    """The run trained to its end; it is not scored yet. `rows` says what it trained on."""
 
     kind: Literal["job_finished"] = "job_finished"
     run: RunId
     checkpoint: Checkpoint
     cost: Cost
     line: int
+    rows: RowReport | None = None
 
 
 class RunReused(Frozen):

@@ -13,7 +13,7 @@ from pydantic import Field
 
 from trex_nb.core.base import Frozen
 from trex_nb.core.ids import RunId
-from trex_nb.core.result import Checkpoint, Cost, Failure
+from trex_nb.core.result import Checkpoint, Cost, Failure, RowReport
 
 JobId = NewType("JobId", str)
 """A job is known by the absolute path of its folder."""
@@ -85,12 +85,13 @@ class NotSaved(Frozen):
 
 
 class Finished(Frozen):
-    """All cells ran; the checkpoint is on disk."""
+    """All cells ran; the checkpoint is on disk. `rows` says what was trained on, where the job counted it."""
 
     kind: Literal["finished"] = "finished"
     line: int = 0
     checkpoint: Checkpoint
     cost: Cost
+    rows: RowReport | None = None
 
 
 class Failed(Frozen):

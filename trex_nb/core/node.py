@@ -16,7 +16,7 @@ from enum import StrEnum
 from trex_nb.core.events import Actor
 from trex_nb.core.ids import NodeId, RunId
 from trex_nb.core.plan import Plan
-from trex_nb.core.result import Checkpoint, Cost, Evaluation, Failure, Finding, Score, Start
+from trex_nb.core.result import Checkpoint, Cost, Evaluation, Failure, Finding, RowReport, Score, Start
 from trex_nb.core.training import TrainingConfig
 
 
@@ -71,6 +71,7 @@ class Run:
     curve: tuple[CurvePoint, ...] = ()
     checkpoint: Checkpoint | None = None
     cost: Cost = _NO_COST
+    rows: RowReport | None = None
     evaluation: Evaluation | None = None
     failure: Failure | None = None
     source: RunId | None = None

@@ -46,18 +46,44 @@ class BadCase(Frozen):
     got: str
 
 
+class Confusion(Frozen):
+    """One label taken for another: `count` of the `n` items whose answer is `expected` were answered with `got`."""
+
+    expected: str
+    got: str
+    count: int = Field(ge=1)
+    n: int = Field(ge=1)
+
+    @property
+    def share(self) -> float:
+        """Share of the label's items that were taken for the other one."""
+        return self.count / self.n
+
+
 class Evaluation(Frozen):
     """What the evaluator says of a checkpoint on one split. `evaluator` is the hash of the code that scored.
 
-    `malformed` is the share of answers that no training answer looks like (None where answers are free text).
+    `malformed` is the share of answers that no training answer looks like (None where answers are free text), `cut` the
+    share that hit the limit of tokens before they ended. `confusions` are the most frequent ones among closed answers,
+    of `labels` labels. `general_losses` are mean losses (nats per token) on a fixed general text, paragraph by
+    paragraph: what the checkpoint still knows beside its task. The last three are of the search split alone.
     """
 
     score: Score
     slices: tuple[SliceScore, ...] = ()
     bad_cases: tuple[BadCase, ...] = ()
     malformed: float | None = None
+    cut: float | None = None
+    confusions: tuple[Confusion, ...] = ()
+    labels: int = 0
+    general_losses: tuple[float, ...] = ()
     evaluator: str
     seconds: float = Field(ge=0)
+
+    @property
+    def general_loss(self) -> float | None:
+        """Mean of `general_losses`; None where they were not measured."""
+        return sum(self.general_losses) / len(self.general_losses) if self.general_losses else None
 
 
 class Cost(Frozen):
@@ -67,6 +93,20 @@ class Cost(Frozen):
     train_seconds: float = Field(0.0, ge=0)
     steps: int = Field(0, ge=0)
     peak_memory_mb: float = Field(0.0, ge=0)
+
+
+class RowReport(Frozen):
+    """What a run's rows were, as its job saw them: `rows` trained on, `held_out` watched beside them, how many of the
+    former were `truncated` (prompt and answer longer than max_length; of these `dropped` had no room for any answer),
+    the `duplicates` in both together (rows with the text of another, case and spacing aside; a row that was resampled
+    is not its own duplicate), and the `longest` row in tokens."""
+
+    rows: int = Field(ge=0)
+    held_out: int = Field(0, ge=0)
+    truncated: int = Field(0, ge=0)
+    dropped: int = Field(0, ge=0)
+    duplicates: int = Field(0, ge=0)
+    longest: int = Field(0, ge=0)
 
 
 class Checkpoint(Frozen):
@@ -101,15 +141,40 @@ class Failure(Frozen):
         return f"{self.stage}/{self.kind}: {self.message}"
 
 
-FindingKind = Literal["underfitting", "overfitting", "diverged", "weak_slice", "malformed_answers", "imbalance"]
+FindingKind = Literal[
+    "diverged",
+    "truncated_rows",
+    "malformed_answers",
+    "cut_answers",
+    "overfitting",
+    "underfitting",
+    "plateau",
+    "weak_slice",
+    "confusion",
+    "imbalance",
+    "forgetting",
+    "duplicates",
+    "contamination",
+]
+"""What can be found, most telling first."""
 
 
 class Finding(Frozen):
-    """A diagnosis of one node with its evidence in a sentence; `slices` names the weak ones where that is it."""
+    """A diagnosis of one node: a sentence with its evidence, the same evidence as numbers by name, and what it
+    suggests, in words. `slices` names the weak slices or the confused labels where that is it. A note is true and
+    worth knowing, but by itself no reason to change anything.
+    """
 
     kind: FindingKind
     message: str
     slices: tuple[str, ...] = ()
+    evidence: tuple[tuple[str, float], ...] = ()
+    suggests: str = ""
+    is_note: bool = False
+
+    def __str__(self) -> str:
+        said = f"{self.kind.replace('_', ' ')}: {self.message}"
+        return f"{said} Try {self.suggests}." if self.suggests else said
 
 
 Value = float | int | str | bool

@@ -19,6 +19,7 @@ from pathlib import Path
 from trex_nb.core.result import Checkpoint, Evaluation
 from trex_nb.core.task import Split, Task
 from trex_nb.errors import EvaluationError
+from trex_nb.evaluate.general import PROSE
 from trex_nb.evaluate.wire import Reply, ScoreRequest, WarmRequest
 
 PASSED_ON = (
@@ -35,7 +36,8 @@ class ProcessEvaluator:
 
     References are `<study>/sealed/{search,test}.jsonl`; predictions go to `sealed/predictions/`. `closed_answers` are
     the only well-formed answers, where there are such;
-    `train_file` bounds the length of answers when the task does not. `timeout` is in seconds, for one evaluation.
+    `train_file` bounds the length of answers when the task does not. On the search split the loss on the paragraphs of
+    `general` is measured too. `timeout` is in seconds, for one evaluation.
     """
 
     def __init__(
@@ -45,6 +47,7 @@ class ProcessEvaluator:
         *,
         closed_answers: Sequence[str] | None = None,
         train_file: Path | None = None,
+        general: Sequence[str] = PROSE,
         threads: int = 1,
         timeout: float = 3600.0,
     ) -> None:
@@ -52,6 +55,7 @@ class ProcessEvaluator:
         self._base_model = base_model
         self._closed_answers = None if closed_answers is None else tuple(closed_answers)
         self._train_file = train_file
+        self._general = tuple(general)
         self._threads = threads
         self._timeout = timeout
         self._turn = asyncio.Lock()
@@ -103,6 +107,7 @@ class ProcessEvaluator:
             max_new_tokens=task.max_new_tokens,
             closed_answers=self._closed_answers,
             predictions=str(self._predictions(checkpoint, split)),
+            general=self._general if split == "search" else (),
         )
 
     def _path_of(self, checkpoint: Checkpoint) -> Path | None:

@@ -1,4 +1,5 @@
-"""Greedy answers to prompts: the base model is loaded once, checkpoints are attached to it one after another.
+"""Greedy answers to prompts, and losses on plain text: the base model is loaded once, checkpoints are attached to it
+one after another.
 
 Greedy, so that a checkpoint has one score. Prompts are sorted by length and batched under a budget of tokens, padded
 on the left; the batch a prompt is in does not change its answer (beyond what rounding does to near ties). The
@@ -10,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -23,7 +25,17 @@ from trex_nb.errors import EvaluationError
 TOKENS_A_BATCH = {"cpu": 8192, "cuda": 131_072}
 MARKER = "\u241f"  # a character that no template and no special token contains
 
+LOSS_TOKENS_A_BATCH = 512  # their logits over a large vocabulary are held at once
+
 CheckpointKind = Literal["base", "adapter", "model"]
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """An answer; `is_cut` says that it had not ended when the limit of tokens was reached."""
+
+    text: str
+    is_cut: bool
 
 
 class Models:
@@ -54,15 +66,49 @@ class Models:
 
         Raises `EvaluationError` when the checkpoint is not one of this base model.
         """
+        with self.opened(kind, path) as model:
+            return [s.text for s in self.said(model, prompts, max_new_tokens, tokens_a_batch=tokens_a_batch)]
+
+    @contextmanager
+    def opened(self, kind: CheckpointKind, path: Path | None) -> Iterator[Any]:
+        """The base model, or a checkpoint of it, to be asked by `said` and `losses` within the block.
+
+        Raises `EvaluationError` when the checkpoint is not one of this base model.
+        """
+        with torch.inference_mode(), self._checkpoint(kind, path) as model:
+            yield model
+
+    def said(
+        self, model: Any, prompts: Sequence[str], max_new_tokens: int, *, tokens_a_batch: int | None = None
+    ) -> list[Said]:
+        """The model's answer to each prompt, at most `max_new_tokens` tokens long."""
         ids = prompt_tokens(self.tokenizer, prompts)
         budget = tokens_a_batch or TOKENS_A_BATCH[self.device]
-        said = [""] * len(prompts)
-        with torch.inference_mode(), self._checkpoint(kind, path) as model:
-            for batch in batches([len(row) for row in ids], max_new_tokens, budget):
-                made = self._generate(model, [ids[i] for i in batch], max_new_tokens)
-                for place, answer in zip(batch, made, strict=True):
-                    said[place] = answer
+        said = [Said("", is_cut=False)] * len(prompts)
+        for batch in batches([len(row) for row in ids], max_new_tokens, budget):
+            made = self._generate(model, [ids[i] for i in batch], max_new_tokens)
+            for place, answer in zip(batch, made, strict=True):
+                said[place] = answer
         return said
+
+    def losses(self, model: Any, texts: Sequence[str]) -> list[float]:
+        """The model's mean loss on each text, in nats per token, the first token given."""
+        ids = [list(row)[:LOSS_TOKENS_A_BATCH] for row in self.tokenizer(list(texts))["input_ids"]] if texts else []
+        found = [0.0] * len(ids)
+        for batch in batches([len(row) for row in ids], 0, LOSS_TOKENS_A_BATCH):
+            for place, loss in zip(batch, self._losses(model, [ids[i] for i in batch]), strict=True):
+                found[place] = round(loss, 4)
+        return found
+
+    def _losses(self, model: Any, rows: list[list[int]]) -> list[float]:
+        # Padded on the right, where a causal model does not look.
+        width = max(map(len, rows))
+        ids = torch.tensor([row + [0] * (width - len(row)) for row in rows], device=self.device)
+        kept = torch.tensor([[i < len(row) for i in range(1, width)] for row in rows], device=self.device)
+        logits = model(input_ids=ids, attention_mask=torch.ones_like(ids)).logits[:, :-1].float()
+        each = torch.nn.functional.cross_entropy(logits.flatten(0, 1), ids[:, 1:].flatten(), reduction="none")
+        each = each.view(kept.shape)
+        return [float(x) for x in (each * kept).sum(1) / kept.sum(1).clamp(min=1)]
 
     def token_count(self, texts: Sequence[str]) -> int:
         """Tokens of the longest text."""
@@ -99,7 +145,7 @@ class Models:
         model.generation_config = GenerationConfig()
         return model
 
-    def _generate(self, model: Any, rows: list[list[int]], max_new_tokens: int) -> list[str]:
+    def _generate(self, model: Any, rows: list[list[int]], max_new_tokens: int) -> list[Said]:
         padded = self.tokenizer.pad({"input_ids": rows}, padding=True, return_tensors="pt").to(self.device)
         config = GenerationConfig(
             do_sample=False,
@@ -110,9 +156,9 @@ class Models:
         made = model.generate(**padded, generation_config=config)[:, padded["input_ids"].shape[1] :].tolist()
         return [self._decoded(row) for row in made]
 
-    def _decoded(self, row: list[int]) -> str:
+    def _decoded(self, row: list[int]) -> Said:
         end = next((i for i, token in enumerate(row) if token in self._stops), len(row))
-        return str(self.tokenizer.decode(row[:end], skip_special_tokens=True))
+        return Said(str(self.tokenizer.decode(row[:end], skip_special_tokens=True)), is_cut=end == len(row))
 
 
 def prompt_tokens(tokenizer: Any, prompts: Sequence[str]) -> list[list[int]]:

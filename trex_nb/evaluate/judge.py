@@ -1,4 +1,5 @@
-"""From answers to an Evaluation: the score with its standard error, slices, bad cases and the malformed share.
+"""From answers to an Evaluation: the score with its standard error, slices, bad cases, confusions, and the shares of
+answers that are malformed or were cut.
 
 Pure but for `evaluator_hash`, which reads this package's own sources.
 """
@@ -6,6 +7,8 @@ Pure but for `evaluator_hash`, which reads this package's own sources.
 from __future__ import annotations
 
 import hashlib
+import json
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -13,41 +16,53 @@ from pathlib import Path
 
 import numpy as np
 
-from trex_nb.core.result import BadCase, Evaluation, Score, SliceScore
+from trex_nb.core.result import BadCase, Confusion, Evaluation, Score, SliceScore
 from trex_nb.core.task import Example, MetricName, Split
 from trex_nb.evaluate.metrics import METRICS, macro_f1, normalised
 from trex_nb.evaluate.statistics import Floats, bootstrap_stderr, mean_stderr
 
 MOST_SLICES = 50
 MOST_BAD_CASES = 20
+MOST_CONFUSIONS = 10
 LONGEST_TEXT = 500
 
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """An item with the checkpoint's answer and its score."""
+    """An item with the checkpoint's answer and its score; `is_cut` says that the answer had not ended."""
 
     example: Example
     got: str
     score: float
+    is_cut: bool = False
 
 
-def answered(examples: Sequence[Example], answers: Sequence[str], metric: MetricName) -> list[Answered]:
+def answered(
+    examples: Sequence[Example], answers: Sequence[str], metric: MetricName, cut: Sequence[bool] | None = None
+) -> list[Answered]:
     """Every item with its answer, scored."""
     item = METRICS[metric].item
-    return [Answered(e, got, item(e.answer, got)) for e, got in zip(examples, answers, strict=True)]
+    cut = cut or [False] * len(answers)
+    return [
+        Answered(e, got, item(e.answer, got), is_cut) for e, got, is_cut in zip(examples, answers, cut, strict=True)
+    ]
 
 
 def judge(
     items: Sequence[Answered], metric: MetricName, split: Split, closed_answers: Sequence[str] | None, seconds: float
 ) -> Evaluation:
-    """What `items` say of a checkpoint. Bad cases are shown of the search split alone: the test split stays sealed."""
+    """What `items` say of a checkpoint. Bad cases and confusions are of the search split alone: the test split stays
+    sealed."""
     value, stderr = _value(items, metric)
+    is_open = split == "search"
     return Evaluation(
         score=Score(metric=metric, split=split, value=value, n=len(items), stderr=stderr),
         slices=_slices(items),
-        bad_cases=_bad_cases(items, METRICS[metric].right_from) if split == "search" else (),
-        malformed=None if closed_answers is None else _malformed(items, closed_answers),
+        bad_cases=_bad_cases(items, METRICS[metric].right_from) if is_open else (),
+        malformed=_malformed(items, closed_answers),
+        cut=sum(item.is_cut for item in items) / len(items),
+        confusions=_confusions(items, closed_answers) if is_open and closed_answers else (),
+        labels=len(closed_answers or ()),
         evaluator=evaluator_hash(),
         seconds=seconds,
     )
@@ -102,9 +117,37 @@ def _bad_cases(items: Sequence[Answered], right_from: float) -> tuple[BadCase, .
     )
 
 
-def _malformed(items: Sequence[Answered], closed_answers: Sequence[str]) -> float:
-    known = {normalised(answer) for answer in closed_answers}
-    return sum(normalised(item.got) not in known for item in items) / len(items)
+def _malformed(items: Sequence[Answered], closed_answers: Sequence[str] | None) -> float | None:
+    """The share of answers that are no known label, or not JSON where JSON was expected; None where neither applies."""
+    if closed_answers is not None:
+        known = {normalised(answer) for answer in closed_answers}
+        return sum(normalised(item.got) not in known for item in items) / len(items)
+    structured = [item for item in items if _is_json(item.example.answer)]
+    return sum(not _is_json(item.got) for item in structured) / len(items) if structured else None
+
+
+def _is_json(text: str) -> bool:
+    """Whether `text` is a JSON object or list (a bare word or number is text like any other)."""
+    if not text.lstrip().startswith(("{", "[")):
+        return False
+    try:
+        json.loads(text)
+    except (ValueError, RecursionError):
+        return False
+    return True
+
+
+def _confusions(items: Sequence[Answered], closed_answers: Sequence[str]) -> tuple[Confusion, ...]:
+    """The pairs of labels most often taken for one another, most frequent first."""
+    shown = {normalised(answer): answer for answer in closed_answers}
+    asked = Counter(normalised(item.example.answer) for item in items)
+    pairs = Counter((normalised(item.example.answer), normalised(item.got)) for item in items)
+    wrong = [(e, got) for e, got in pairs if e != got and e in shown and got in shown]
+    wrong.sort(key=lambda pair: (-pairs[pair], pair))
+    return tuple(
+        Confusion(expected=_cut(shown[e]), got=_cut(shown[got]), count=pairs[e, got], n=asked[e])
+        for e, got in wrong[:MOST_CONFUSIONS]
+    )
 
 
 def _cut(text: str) -> str:

@@ -23,7 +23,8 @@ class ScoreRequest(Frozen):
     """Score a checkpoint. Paths are absolute; `references` and `train` are JSON lines of Example.
 
     `max_new_tokens` None: half as much again as the longest answer of `train` (of `references` where `train` is
-    None). With `closed_answers`, any other answer counts as malformed.
+    None). With `closed_answers`, any other answer counts as malformed. `general` are paragraphs of general text on
+    which the checkpoint's loss is measured.
     """
 
     do: Literal["score"] = "score"
@@ -38,6 +39,7 @@ class ScoreRequest(Frozen):
     max_new_tokens: int | None = Field(ge=1)
     closed_answers: tuple[str, ...] | None
     predictions: str
+    general: tuple[str, ...] = ()
 
 
 class Prediction(Frozen):

@@ -60,12 +60,17 @@ class Worker:
         examples = read_examples(request.references)
         most = request.max_new_tokens or longest_answer(models, request, examples)
         path = None if request.checkpoint_path is None else Path(request.checkpoint_path)
-        answers = models.answers(request.checkpoint_kind, path, [e.prompt for e in examples], most)
-        items = answered(examples, answers, request.metric)
+        prompts = [e.prompt for e in examples]
+        with models.opened(request.checkpoint_kind, path) as model:
+            said = models.said(model, prompts, most)
+            general = models.losses(model, request.general)
+        items = answered(examples, [s.text for s in said], request.metric, [s.is_cut for s in said])
         write_predictions(Path(request.predictions), items)
         seconds = time.perf_counter() - began
         evaluation = judge(items, request.metric, request.split, request.closed_answers, seconds)
-        return Reply(id=request.id, ok=True, evaluation=evaluation)
+        return Reply(
+            id=request.id, ok=True, evaluation=evaluation.model_copy(update={"general_losses": tuple(general)})
+        )
 
 
 def read_examples(path: str) -> list[Example]:

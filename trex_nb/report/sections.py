@@ -109,8 +109,8 @@ def node_section(tree: Tree, node: NodeId) -> tuple[Block, ...]:
         *_titled("Runs", runs_table(n)),
         *_resumable(tree, n),
         *failure_section(n.failure),
-        *_evaluation_blocks(n.evaluation),
-        *_titled("Findings", _bullets(f.message for f in n.findings)),
+        *_titled("Findings", _bullets(map(str, n.findings))),
+        *_evaluation_blocks(n.evaluation, tree.root.evaluation),
         *_titled("Notes", _bullets(n.notes)),
         *_titled("Decisions", decisions_table([n])),
         *plan_section(n.plan),
@@ -174,16 +174,26 @@ def _resumable(tree: Tree, n: Node) -> tuple[Block, ...]:
     return tuple(Paragraph(words.resume_words(r)) for r in runs)
 
 
-def _evaluation_blocks(e: Evaluation | None) -> tuple[Block, ...]:
+def _evaluation_blocks(e: Evaluation | None, base: Evaluation | None) -> tuple[Block, ...]:
     if e is None:
         return ()
     slices = tuple((words.one_line(s.slice, 60), f"{s.value:.3f}", str(s.n)) for s in e.slices[:40])
     cases = tuple(tuple(words.one_line(t, 200) for t in (b.prompt, b.expected, b.got)) for b in e.bad_cases[:10])
-    malformed = "" if e.malformed is None else f"{e.malformed:.1%} of answers have a form no training answer has."
+    confused = tuple(
+        (words.one_line(c.expected, 60), words.one_line(c.got, 60), f"{c.count} of {c.n}", f"{c.share:.0%}")
+        for c in e.confusions
+    )
+    shares = ((e.malformed, "have a form no training answer has"), (e.cut, "hit the limit of tokens before they ended"))
+    odd = [f"{share:.1%} of answers {what}." for share, what in shares if share]
+    before = "" if base is None or base is e or base.general_loss is None else f" (base {base.general_loss:.2f})"
+    general = "" if e.general_loss is None else f"Loss on general text: {e.general_loss:.2f} nats per token{before}."
     return (
         *_titled("Slices", (Table(("slice", e.score.metric, "items"), slices),) if slices else ()),
         *_titled("Answered wrongly", (Table(("prompt", "expected", "got"), cases),) if cases else ()),
-        *((Paragraph(malformed),) if malformed else ()),
+        *_titled(
+            "Labels answered as others", (Table(("expected", "got", "items", "share"), confused),) if confused else ()
+        ),
+        *(Paragraph(said) for said in (*odd, general) if said),
     )
 
 

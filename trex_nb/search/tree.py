@@ -313,7 +313,7 @@ def _on_checkpoint_saved(tree: Tree, e: ev.CheckpointSaved, _: ev.Stamped) -> Tr
 
 def _on_job_finished(tree: Tree, e: ev.JobFinished, s: ev.Stamped) -> Tree:
     changed = tree._with_run(
-        e.run, checkpoint=e.checkpoint, cost=e.cost, line=e.line, saved=None, ended=s.time
+        e.run, checkpoint=e.checkpoint, cost=e.cost, rows=e.rows, line=e.line, saved=None, ended=s.time
     )  # fmt: skip
     return _startable(changed, e.run)
 
@@ -330,7 +330,7 @@ def _on_run_reused(tree: Tree, e: ev.RunReused, _: ev.Stamped) -> Tree:
     old = tree.run(e.source)
     return tree._with_run(
         e.run, source=e.source, key=old.key, folder=old.folder, curve=old.curve,
-        checkpoint=old.checkpoint, evaluation=old.evaluation, cost=Cost(), saved=None, is_queued=False,
+        checkpoint=old.checkpoint, rows=old.rows, evaluation=old.evaluation, cost=Cost(), saved=None, is_queued=False,
     )  # fmt: skip
 
 

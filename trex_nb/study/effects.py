@@ -237,7 +237,7 @@ class Effects:
                 self._append([ev.JobProgressed(run=run, **update.model_dump(exclude={"kind"}))], "executor")
         elif isinstance(update, Finished):
             checkpoint = _rooted(update.checkpoint, now.folder)
-            event = ev.JobFinished(run=run, checkpoint=checkpoint, cost=update.cost, line=update.line)
+            event = ev.JobFinished(run=run, checkpoint=checkpoint, cost=update.cost, line=update.line, rows=update.rows)
             self._append([event], "executor")
         elif isinstance(update, Saved):
             checkpoint = _rooted(update.checkpoint, now.folder)

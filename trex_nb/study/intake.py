@@ -56,12 +56,13 @@ def prepare(task: Task, train: Source, search: Source | None, test: Source | Non
     missing = [name for name, rows in held.items() if rows is None]
     pool, drawn = _split_off(pool, missing, task.seed, train.name)
     final: dict[str, list[Example]] = {name: rows if rows is not None else drawn[name] for name, rows in held.items()}
+    shared = _shared(pool, final)
     pool = _decontaminated(pool, final, warnings)
     final["search"] = _capped(final["search"], task.seed, warnings)
     for name, rows in (("train", pool), *final.items()):
         if not rows:
             raise TaskError(f"No usable rows are left in the {name} split.", "more rows, or other files")
-    return _with_facts(task, pool, final["search"], final["test"], warnings)
+    return _with_facts(task, pool, final["search"], final["test"], warnings, shared)
 
 
 _HOW = "write columns as {name}, a brace as {{"
@@ -173,6 +174,17 @@ def _decontaminated(train: list[Example], held: dict[str, list[Example]], warnin
     return train
 
 
+def _shared(train: list[Example], held: dict[str, list[Example]]) -> dict[str, int]:
+    """How many training rows have a prompt of the search and of the test split, and how many prompts these share."""
+    prompts = {name: {_normal(e.prompt) for e in rows} for name, rows in held.items()}
+    asked = [_normal(e.prompt) for e in train]
+    return {
+        "in_search": sum(p in prompts["search"] for p in asked),
+        "in_test": sum(p in prompts["test"] for p in asked),
+        "in_both": len(prompts["search"] & prompts["test"]),
+    }
+
+
 def _normal(text: str) -> str:
     return " ".join(text.casefold().split())
 
@@ -185,10 +197,12 @@ def _capped(search: list[Example], seed: int, warnings: list[str]) -> list[Examp
 
 
 def _with_facts(
-    task: Task, train: list[Example], search: list[Example], test: list[Example], warnings: list[str]
-) -> Prepared:
+    task: Task, train: list[Example], search: list[Example], test: list[Example], warnings: list[str],
+    shared: dict[str, int],
+) -> Prepared:  # fmt: skip
     answers = Counter(e.answer for e in train)
-    is_closed = len(answers) <= min(_MOST_LABELS, len(train) / 3) and task.slice is None
+    is_label = task.slice is None or all(e.slice == e.answer for e in train)
+    is_closed = is_label and len(answers) <= min(_MOST_LABELS, len(train) / 3)
     splits = {"train": train, "search": search, "test": test}
     if task.slice is None:
         splits = {
@@ -201,6 +215,7 @@ def _with_facts(
         train=len(train), search=len(search), test=len(test), slices=tuple(slices), closed_answers=is_closed,
         longest_prompt=max(len(e.prompt) for e in train), longest_answer=max(len(e.answer) for e in train),
         mean_chars=sum(len(e.prompt) + len(e.answer) for e in train) / len(train), warnings=tuple(warnings),
+        duplicates=len(train) - len({(_normal(e.prompt), _normal(e.answer)) for e in train}), **shared,
     )  # fmt: skip
     return Prepared(final["train"], final["search"], final["test"], facts)
 

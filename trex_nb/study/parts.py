@@ -9,12 +9,14 @@ from trex_nb.agents.offline import OfflineResearcher
 from trex_nb.core.events import StudyCreated
 from trex_nb.core.protocols import Evaluator, Executor, Launcher, Researcher, SearchPolicy, Store
 from trex_nb.evaluate.client import ProcessEvaluator
+from trex_nb.evaluate.general import PROSE
 from trex_nb.launch.kernel import KernelLauncher
 from trex_nb.search.policies import AsChosen
 from trex_nb.settings import Settings
 from trex_nb.store.artifacts import StudyFolder
 from trex_nb.store.sqlite import SqliteStore
 from trex_nb.study.base_model import base_path
+from trex_nb.tiny.general import world_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +39,7 @@ def default_parts(folder: StudyFolder, created: StudyCreated, settings: Settings
     evaluator = ProcessEvaluator(
         folder.path, base_path(task.base_model), train_file=folder.train_file,
         closed_answers=[label for label, _ in data.slices] if data.closed_answers else None,
+        general=world_text() if task.base_model == "tiny" else PROSE,
     )  # fmt: skip
     return Parts(
         store=SqliteStore(folder.database),

@@ -23,6 +23,7 @@ from transformers.trainer_utils import EvalLoopOutput
 from trl import SFTConfig, SFTTrainer
 
 from trex_nb.core.job import MOST_WATCHED, RUNGS
+from trex_nb.core.result import RowReport
 from trex_nb.core.training import LoraTraining, Sft, Trained
 from trex_nb.train.base import Base, half_precision, uses_cuda
 from trex_nb.train.control import Control, Wishes, save_state
@@ -30,6 +31,7 @@ from trex_nb.train.data import hold_out
 from trex_nb.train.failure import bad_data, stating_failures
 from trex_nb.train.held_out import item_losses
 from trex_nb.train.progress import Curve, DivergenceWatch, LiveCurve
+from trex_nb.train.rows import row_report
 from trex_nb.train.start import load_adapter, load_weights
 
 WATCH_SEED = 0  # not the config's: runs of one node watch the same rows, whatever their seeds
@@ -38,13 +40,15 @@ CHECKPOINTING_FROM = 1_000_000_000  # parameters; below, activations are cheaper
 
 @dataclass(frozen=True, slots=True)
 class Fitted:
-    """A fine-tuned model: what to save, and what it took since it began or went on (`seconds` of training proper)."""
+    """A fine-tuned model: what to save, what it took since it began or went on (`seconds` of training proper), and what
+    its rows were."""
 
     kind: Literal["adapter", "model"]
     steps: int
     seconds: float
     model: Any = field(repr=False)
     tokenizer: Any = field(repr=False)
+    rows: RowReport | None = None
 
 
 @stating_failures("train")
@@ -66,13 +70,14 @@ def fit(
         trainer = _trainer(base, train_rows, held_out, config, unused, start)
         if not len(trainer.train_dataset):
             raise bad_data(f"No row's prompt fits in {config.max_length} tokens.", "a larger max_length.")
+        told = row_report(rows, train_rows, trainer.train_dataset, base.tokenizer, config.max_length)
         began = time.perf_counter()
         trainer.train(resume_from_checkpoint=str(resume) if resume is not None else None)
         seconds = time.perf_counter() - began
     if trainer.control_callback.is_stopped:
         raise trainer.control_callback.stopped(trainer.state)
     steps = trainer.state.global_step - trainer.live.resumed_at
-    return Fitted(_kind(config), steps, seconds, trainer.model, base.tokenizer)
+    return Fitted(_kind(config), steps, seconds, trainer.model, base.tokenizer, told)
 
 
 def _kind(config: Trained) -> Literal["adapter", "model"]:

@@ -96,7 +96,7 @@ def _row(tree: Tree, n: Node, place: Place, *, is_best: bool) -> Row:
         progress=None if progress is None else round(progress, 3),
         spark=_spark(n),
         failure=words.cut(str(n.failure), 500) if n.failure else "",
-        findings=_some(f.message for f in n.findings),
+        findings=_some(map(str, n.findings)),
         notes=_some(n.notes),
         can=_actions(tree, n),
         is_best=is_best,
