@@ -21,9 +21,9 @@ def test_what_is_run_does() -> None:
 
 def test_runs_of_one_plan_have_keys_of_their_own() -> None:
     plan = lora_plan(runs=3)
-    assert len({run_key("d", "b", plan, i) for i in range(3)}) == 3
+    assert len({run_key("d", "b", plan, c) for c in plan.configs}) == 3
 
 
 def test_a_run_s_key_depends_on_data_and_base() -> None:
     plan = lora_plan()
-    assert len({run_key(d, b, plan, 0) for d in "xy" for b in "xy"}) == 4
+    assert len({run_key(d, b, plan, plan.configs[0]) for d in "xy" for b in "xy"}) == 4

@@ -68,7 +68,7 @@ class Proposal(Frozen):
     remarks: tuple[str, ...] = ()
 
 
-def run_key(data: str, base: str, plan: Plan, index: int) -> str:
-    """Content hash of one run: equal keys mean equal data, base model, recipe, config (with its seed) and fidelity,
-    so the result of one serves for the other. `data` and `base` are content hashes."""
-    return content_hash(data, base, plan.recipe, plan.configs[index], plan.fidelity)
+def run_key(data: str, base: str, plan: Plan, config: TrainingConfig) -> str:
+    """Content hash of one run of `plan`: equal keys mean equal data, base model, recipe, config (with its seed) and
+    fidelity, so the result of one serves for the other. `data` and `base` are content hashes."""
+    return content_hash(data, base, plan.recipe, config, plan.fidelity)

@@ -50,6 +50,8 @@ class Evaluation(Frozen):
     """What the evaluator says of a checkpoint on one split. `evaluator` is the hash of the code that scored.
 
     `malformed` is the share of answers that no training answer looks like (None where answers are free text).
+    `items` are the items' scores in the order of the split, packed by `core.items`; their mean is the score (but for
+    rounding, and for splits of more items than are kept). Empty in logs of an older version.
     """
 
     score: Score
@@ -58,6 +60,7 @@ class Evaluation(Frozen):
     malformed: float | None = None
     evaluator: str
     seconds: float = Field(ge=0)
+    items: str = ""
 
 
 class Cost(Frozen):

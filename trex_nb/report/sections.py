@@ -14,7 +14,7 @@ from trex_nb.core.ids import ROOT, NodeId
 from trex_nb.core.node import Node, Run
 from trex_nb.core.plan import Plan
 from trex_nb.core.result import Evaluation, Failure
-from trex_nb.report import words
+from trex_nb.report import final, words
 from trex_nb.report.blocks import Block, Bullets, Heading, Paragraph, Picture, Table, Verbatim
 from trex_nb.report.svg import tree_alt, tree_svg
 from trex_nb.search.tree import Tree
@@ -51,7 +51,7 @@ def _tree_row(tree: Tree, n: Node, *, is_best: bool) -> tuple[str, ...]:
     )  # fmt: skip
 
 
-def status_section(tree: Tree) -> tuple[Block, ...]:
+def status_section(tree: Tree, sealed: final.Sealed = ()) -> tuple[Block, ...]:
     """Where the study stands and what to do next."""
     facts = (
         ("study", tree.name),
@@ -59,6 +59,8 @@ def status_section(tree: Tree) -> tuple[Block, ...]:
         ("state", words.state_words(tree)),
         ("nodes", words.counts_words(tree)),
         ("best", _best_words(tree)),
+        ("luck", final.luck_words(tree)),
+        ("final", " ".join((*final.final_lines(tree, sealed), final.peek_words(tree))) if tree.finals else ""),
         ("budget", words.budget_words(tree)),
         ("remarks", _remarks(tree)),
         ("auto", tree.auto_stopped and f"stopped: {words.one_line(tree.auto_stopped, 300)}"),
@@ -76,7 +78,10 @@ def _best_words(tree: Tree) -> str:
     best = tree.best
     if best is None:
         return ""
-    parts = (best.id, words.one_line(best.plan.title, 60), words.score_words(best), words.gain_words(tree, best))
+    parts = (
+        best.id, words.one_line(best.plan.title, 60), words.score_words(best), final.seeds_words(best),
+        words.gain_words(tree, best),
+    )  # fmt: skip
     return "  ".join(p for p in parts if p)
 
 
@@ -87,6 +92,7 @@ def node_section(tree: Tree, node: NodeId) -> tuple[Block, ...]:
         ("status", words.node_words(tree, n)),
         ("under", n.parent or ""),
         ("score", words.score_words(n)),
+        ("seeds", final.seeds_words(n)),
         ("gain", _gain_in_full(tree, n)),
         ("cost", words.cost_words(n)),
         ("expected", words.expected_words(n.plan)),
@@ -160,7 +166,8 @@ def _run_row(r: Run) -> tuple[str, ...]:
     curve = f"{words.sparkline(values)} {values[0]:.3g} → {values[-1]:.3g}" if values else ""
     memory = f", {words.memory(r.cost.peak_memory_mb)}" if r.cost.peak_memory_mb else ""
     cost = words.duration(r.cost.seconds) + memory if r.cost.seconds else ""
-    return r.id, _run_state(r), score, curve, cost, words.one_line(r.folder)
+    name = f"{r.id} (repeats {r.repeats}, seed {r.config.model_dump().get('seed')})" if r.is_repeat else r.id
+    return name, _run_state(r), score, curve, cost, words.one_line(r.folder)
 
 
 def _run_state(r: Run) -> str:
@@ -204,6 +211,7 @@ def compare_section(tree: Tree, a: NodeId, b: NodeId) -> tuple[Block, ...]:
         ("title", words.one_line(one.plan.title), words.one_line(two.plan.title)),
         ("status", words.node_words(tree, one), words.node_words(tree, two)),
         ("score ± se", words.score_words(one), words.score_words(two)),
+        *((("seeds", *seeds),) if any(seeds := (final.seeds_words(one), final.seeds_words(two))) else ()),
         ("cost", words.cost_words(one), words.cost_words(two)),
     )
     plans = _differences(_plan_fields(one.plan), _plan_fields(two.plan))
@@ -211,20 +219,11 @@ def compare_section(tree: Tree, a: NodeId, b: NodeId) -> tuple[Block, ...]:
     return (
         Heading(f"{a} against {b}", 3),
         Table(("", a, b), said),
-        Paragraph(_score_difference(one, two)),
+        *map(Paragraph, final.comparison_lines(tree, a, b)),
         *_titled("What differs in the plans", (Table(("field", a, b), plans),) if plans else ()),
         *((Paragraph("The plans would run the same."),) if not plans else ()),
         *_titled("Slices", (Table(("slice", a, b), slices),) if slices else ()),
     )
-
-
-def _score_difference(one: Node, two: Node) -> str:
-    if one.score is None or two.score is None:
-        missing = " and ".join(n.id for n in (one, two) if n.score is None)
-        return f"No difference of scores: no score yet for {missing}."
-    by = words.difference(two.score, one.score)
-    probe = " One of them is a probe on a share of the data." if one.is_probe != two.is_probe else ""
-    return f"{two.id} − {one.id} = {by}: {by.verdict}.{probe}"
 
 
 def _plan_fields(plan: Plan) -> dict[str, str]:

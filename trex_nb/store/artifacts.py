@@ -5,6 +5,7 @@
   leader.lock                    held by the process that starts jobs for this study
   data/train.jsonl               prepared rows, for jobs
   sealed/search.jsonl test.jsonl prepared rows with references, for the evaluator alone
+  sealed/finals.jsonl            what the test split said: for the person alone
   runs/<run>/                    experiment.ipynb, events.jsonl, adapter/, predictions.search.jsonl, …
 """
 
@@ -50,6 +51,11 @@ class StudyFolder:
     def references(self, split: Split) -> Path:
         """Prepared rows of an evaluation split; read by the evaluator alone."""
         return self.path / "sealed" / f"{split}.jsonl"
+
+    @property
+    def finals(self) -> Path:
+        """Scores of the test split, away from the event log."""
+        return self.path / "sealed" / "finals.jsonl"
 
     def run(self, run: RunId, attempt: int) -> Path:
         """The folder of one attempt of a run."""

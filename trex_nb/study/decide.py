@@ -10,11 +10,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from trex_nb.core.events import ProposalRequested
-from trex_nb.core.ids import ROOT, NodeId, RunId, run_index
+from trex_nb.core.ids import ROOT, NodeId, RunId
 from trex_nb.core.node import Auto, Node, Run, Status
 from trex_nb.core.plan import run_key
 from trex_nb.core.protocols import SearchPolicy
 from trex_nb.search.tree import Tree
+from trex_nb.study.finalize import open_test
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +92,23 @@ class Reflect:
     node: NodeId
 
 
-Instruction = Propose | Ask | AutoApprove | EndAuto | Launch | Reuse | Watch | Cancel | Evaluate | Reflect
+@dataclass(frozen=True, slots=True)
+class OpenTest:
+    """The finalists' repeats are over: name the winner and open the test split."""
+
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class ScoreTest:
+    """Score what the test split was opened for."""
+
+    number: int
+
+
+Instruction = (
+    Propose | Ask | AutoApprove | EndAuto | Launch | Reuse | Watch | Cancel | Evaluate | Reflect | OpenTest | ScoreTest
+)
 
 
 def decide(tree: Tree, policy: SearchPolicy, now: float) -> tuple[Instruction, ...]:
@@ -101,6 +118,7 @@ def decide(tree: Tree, policy: SearchPolicy, now: float) -> tuple[Instruction, .
         *_follow(tree),
         *_auto(tree, policy, now),
         *_launch(tree),
+        *_finalize(tree),
     )
 
 
@@ -181,7 +199,7 @@ def _launch(tree: Tree) -> Iterator[Instruction]:
     under_way = {r.key for r in runs if r.is_submitted and not r.is_finished}  # a twin of these waits for the result
     free = tree.jobs - sum(r.is_training for r in runs)
     for node, run in _queue(tree):
-        key = run_key(tree.data.hash, tree.base.hash, node.plan, run_index(run.id))
+        key = run_key(tree.data.hash, tree.base.hash, node.plan, run.config)
         if done := tree.finished_run(key):
             yield Reuse(run.id, done.id)
         elif free > 0 and key not in under_way and not is_minutes_spent(tree):
@@ -190,7 +208,19 @@ def _launch(tree: Tree) -> Iterator[Instruction]:
             free -= 1
 
 
+def _finalize(tree: Tree) -> Iterator[Instruction]:
+    final = tree.final
+    if final is None or final.is_ended:
+        return
+    if final.has_peeked:
+        yield ScoreTest(final.number)
+    elif open_test(tree):
+        yield OpenTest(final.number)
+
+
 def _queue(tree: Tree) -> Iterator[tuple[Node, Run]]:
     for node in tree.nodes.values():
-        if node.status in (Status.APPROVED, Status.RUNNING) and not tree.is_pruned(node.id):
-            yield from ((node, r) for r in node.runs if not r.is_submitted and not r.stop_requested)
+        is_due = node.status in (Status.APPROVED, Status.RUNNING)
+        if (is_due or node.repeats) and not tree.is_pruned(node.id):
+            runs = node.runs if is_due else node.repeats
+            yield from ((node, r) for r in runs if not r.is_submitted and not r.stop_requested)

@@ -19,6 +19,7 @@ from trex_nb.core.node import Auto, Node, Status
 from trex_nb.errors import CommandError
 from trex_nb.search.space import space_for
 from trex_nb.search.tree import Tree
+from trex_nb.study import finalize
 from trex_nb.study.decide import is_minutes_spent
 from trex_nb.study.edit import edited
 
@@ -226,14 +227,36 @@ def _resume(_: cmd.Resume, s: Situation) -> Handled:
 
 
 def _stop(c: cmd.Stop, s: Situation) -> Handled:
-    nodes = [s.node(n) for n in c.nodes] or [n for n in s.tree.nodes.values() if n.status is Status.RUNNING]
-    running = [n.id for n in nodes if n.status is Status.RUNNING and not all(r.stop_requested for r in n.runs)]
+    nodes = [s.node(n) for n in c.nodes] or list(s.tree.nodes.values())
+    running = [n.id for n in nodes if _can_be_stopped(n)]
     events: list[ev.Event] = [ev.StopRequested(node=n) for n in running]
     if not c.nodes and not s.tree.is_paused:
         events.append(ev.StudyPaused(why="stopped"))
     if not events:
         return Handled((), "Nothing is running.")
     return Handled(tuple(events), f"Stopping {_names(running)}." if running else "Paused; nothing was running.")
+
+
+def _can_be_stopped(node: Node) -> bool:
+    works = node.status is Status.RUNNING or finalize.is_repeating(node)
+    return works and not all(r.stop_requested or r.is_over for r in node.runs)
+
+
+def _repeat(c: cmd.Repeat, s: Situation) -> Handled:
+    s.node(c.node)
+    events, text = finalize.repeat(c, s.tree, s.jobs)
+    return _unless_spent(s, Handled(events, text))
+
+
+def _finalize(c: cmd.Finalize, s: Situation) -> Handled:
+    events, text = finalize.finalize(c, s.tree, s.jobs)
+    return _unless_spent(s, Handled(events, text))
+
+
+def _unless_spent(s: Situation, handled: Handled) -> Handled:
+    if handled.events and is_minutes_spent(s.tree):
+        raise over_budget(s.tree)
+    return handled
 
 
 def _set_budget(c: cmd.SetBudget, s: Situation) -> Handled:
@@ -266,5 +289,7 @@ _HANDLERS: dict[str, Callable[[Any, Situation], Handled]] = {
     "pause": _pause,
     "resume": _resume,
     "stop": _stop,
+    "repeat": _repeat,
+    "finalize": _finalize,
     "set_budget": _set_budget,
 }
