@@ -25,7 +25,7 @@ Outcome = Literal["better", "worse", "cannot tell"]
 
 ALPHA = 0.05
 _Z_ALPHA, _Z_POWER = 1.959964, 0.841621  # two-sided 5%, power 80%
-_FLIPS = 4_000
+_FLIPS = 2_000
 _OUT_OF_SIGHT = 1_000_000
 
 
@@ -96,7 +96,7 @@ class Comparison:
         more = self.needed - self.n
         if more <= 0:
             return ""
-        return f" A difference of this size needs about {_rounded(more):,} more items."
+        return f" A difference of this size needs about {_rounded(more):,} more items to show."
 
 
 def p_words(p: float) -> str:
