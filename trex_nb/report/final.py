@@ -99,14 +99,20 @@ def _held(tree: Tree) -> str:
 
 
 def final_lines(tree: Tree, sealed: Sealed) -> tuple[str, ...]:
-    """What the last finalization came to; empty when there was none, or it is not over."""
-    final = tree.final
-    if final is None or not final.is_ended:
-        return ()
-    if final.winner is None or not final.has_peeked:
-        return (f"Finalizing ended without a winner: {final.failure}.",)
-    failed = (f"Not all was scored: {final.failure}",) if final.failure else ()
-    return (*_test_lines(tree, final, sealed), _search_line(tree, final), *failed)
+    """What the last finalization that opened the test split came to, and why a later one did not; empty while none is
+    over."""
+    ended = [f for f in tree.finals if f.is_ended]
+    final = last_look(tree)
+    lines = (*_test_lines(tree, final, sealed), _search_line(tree, final)) if final else ()
+    if not ended or not ended[-1].failure:
+        return lines
+    what = "Not all was scored" if ended[-1] is final else "Finalizing ended without a test score"
+    return (*lines, f"{what}: {ended[-1].failure}")
+
+
+def last_look(tree: Tree) -> Finals | None:
+    """The last finalization that is over and has test scores."""
+    return next((f for f in reversed(tree.finals) if f.is_ended and f.has_peeked), None)
 
 
 def _test_lines(tree: Tree, final: Finals, sealed: Sealed) -> tuple[str, ...]:

@@ -60,12 +60,17 @@ def status_section(tree: Tree, sealed: final.Sealed = ()) -> tuple[Block, ...]:
         ("nodes", words.counts_words(tree)),
         ("best", _best_words(tree)),
         ("luck", final.luck_words(tree)),
-        ("final", " ".join((*final.final_lines(tree, sealed), final.peek_words(tree))) if tree.finals else ""),
+        *_final_facts(tree, sealed),
         ("budget", words.budget_words(tree)),
         ("remarks", _remarks(tree)),
         ("auto", tree.auto_stopped and f"stopped: {words.one_line(tree.auto_stopped, 300)}"),
     )
     return _facts(facts)
+
+
+def _final_facts(tree: Tree, sealed: final.Sealed) -> tuple[tuple[str, str], ...]:
+    lines = (*final.final_lines(tree, sealed), final.peek_words(tree)) if tree.finals else ()
+    return tuple(("" if i else "final", line) for i, line in enumerate(lines))
 
 
 def _remarks(tree: Tree) -> str:

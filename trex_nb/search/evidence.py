@@ -41,12 +41,12 @@ class SeedNoise:
 @dataclass(frozen=True, slots=True)
 class Evidence:
     """What is known of one experiment: its score (mean over `seeds` runs), items of those runs averaged (empty when
-    unknown)."""
+    unknown). Where nothing was trained `seeds` is infinite: another seed would change nothing."""
 
     name: str
     score: Score
     items: Floats
-    seeds: int = 1
+    seeds: float = 1
 
 
 @dataclass(frozen=True, slots=True)

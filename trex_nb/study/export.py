@@ -25,7 +25,7 @@ from trex_nb.core.result import Score
 from trex_nb.core.task import DataFiles, Task
 from trex_nb.core.training import TrainingConfig
 from trex_nb.errors import CommandError, TaskError
-from trex_nb.report.final import Sealed, final_lines, peek_words, seeds_words
+from trex_nb.report.final import Sealed, final_lines, last_look, peek_words, seeds_words
 from trex_nb.report.markdown import escape
 from trex_nb.search.tree import Tree
 from trex_nb.store.artifacts import StudyFolder
@@ -146,8 +146,8 @@ Run the experiment again: `%trex start --replay recipe.yaml` in a notebook, then
 
 def _test_words(tree: Tree, node: Node, sealed: Sealed) -> str:
     seeds = f"- {said} on the search split\n" if (said := seeds_words(node)) else ""
-    last = tree.final
-    if last is None or last.winner != node.id or not last.is_ended or not tree.peeks:
+    last = last_look(tree)
+    if last is None or last.winner != node.id:
         return f"{seeds}- chosen on the search split; no test score of these weights ({peek_words(tree).rstrip('.')})"
     lines = "\n".join(f"- {line}" for line in (*final_lines(tree, sealed), peek_words(tree)))
     return f"{seeds}{lines}"

@@ -86,7 +86,7 @@ def finalists_words(tree: Tree, chosen: Iterable[NodeId]) -> str:
 
 def _is_nothing_new(c: cmd.Finalize, tree: Tree, last: Finals) -> bool:
     wants_more = c.finalists > max(3, len(last.finalists)) or c.seeds > last.seeds
-    return tree.candidates == last.candidates and not (c.again and wants_more)
+    return tree.candidates <= last.candidates and not (c.again and wants_more)
 
 
 def _repeats_of(node: Node, n: int) -> ev.RepeatsAdded:
