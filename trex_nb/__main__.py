@@ -20,12 +20,14 @@ from nbclient.exceptions import CellExecutionError
 from traitlets.config import Config
 
 from trex_nb.core.ids import StudyId
+from trex_nb.core.sealed import SealedScore
 from trex_nb.errors import CommandError, TrexError
 from trex_nb.report.freeze import freeze
 from trex_nb.report.text import tree_text
 from trex_nb.search.tree import Tree
 from trex_nb.settings import Settings
 from trex_nb.store.artifacts import StudyFolder
+from trex_nb.store.sealed import SealedLog
 from trex_nb.store.sqlite import SqliteStore
 from trex_nb.study.doctor import doctor
 
@@ -86,7 +88,7 @@ def _freeze(notebook: nbformat.NotebookNode, path: Path, out: Path | None) -> No
         print(f"\n{tree.name}\n{tree_text(tree)}\n{_best_line(tree)}")  # noqa: T201
     frozen: object = notebook
     for tree in reversed(trees):  # each report goes on top, so the first study's ends up first
-        frozen = freeze(json.loads(nbformat.writes(nbformat.from_dict(frozen))), tree)
+        frozen = freeze(json.loads(nbformat.writes(nbformat.from_dict(frozen))), tree, _sealed(root, tree.name))
     made = (out or path.parent) / f"{path.stem}.report.ipynb"
     made.parent.mkdir(parents=True, exist_ok=True)
     made.write_text(json.dumps(frozen, indent=1, ensure_ascii=False, sort_keys=True) + "\n", encoding="utf-8")
@@ -113,6 +115,10 @@ def _tree(root: Path, name: str) -> Tree | None:
         return Tree.replay(store.read(StudyId(name)))
     finally:
         store.close()
+
+
+def _sealed(root: Path, name: str) -> tuple[SealedScore, ...]:
+    return SealedLog(StudyFolder.of(root, StudyId(name)).finals).read()
 
 
 def _best_line(tree: Tree) -> str:

@@ -36,10 +36,10 @@ def test_recipe_and_config_stand_in_it_as_they_will_be_used(tmp_path: Path) -> N
 @pytest.mark.parametrize("kind", [LoraTraining, FullTraining])
 def test_what_is_saved_is_named_by_the_method(tmp_path: Path, kind: type[LoraTraining | FullTraining]) -> None:
     asked = assignment(tmp_path)
-    plan = asked.node.plan.model_copy(
-        update={"configs": (kind(learning_rate=1e-3),), "recipe": DataRecipe(ops=(Dedup(),))}
-    )
-    made = notebook(replace(asked, node=replace(asked.node, plan=plan)))
+    config = kind(learning_rate=1e-3)
+    plan = asked.node.plan.model_copy(update={"configs": (config,), "recipe": DataRecipe(ops=(Dedup(),))})
+    run = replace(asked.node.runs[0], config=config)
+    made = notebook(replace(asked, node=replace(asked.node, plan=plan, runs=(run,))))
     assert made["cells"][-1]["source"] == f'finish(trained, "{"adapter" if kind is LoraTraining else "model"}")'
 
 

@@ -93,7 +93,7 @@ def test_a_report_of_another_study_stays(tree: Tree) -> None:
 def test_the_answer_comes_first_with_its_uncertainty(tree: Tree) -> None:
     first = report_notebook(tree)["cells"][0]["source"]
     assert "n3 “Raise rank” scores 0.610 ± 0.020" in first
-    assert "+0.510 ± 0.028: beyond 2 standard errors" in first
+    assert "n3 is better than n0: +0.510" in first
     assert "best of 3" in first
     assert "sealed" in first
 

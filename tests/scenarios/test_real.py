@@ -88,3 +88,16 @@ def test_opening_the_study_again_changes_nothing(study: Study, home: Path) -> No
     with trex_nb.start(home / "verbs.yaml", settings=Settings(root=home / ".trex", jobs=2)) as again:
         again.wait(30)
         assert again.tree == before
+
+
+def test_finalizing_repeats_the_winner_and_opens_the_test_split_once(study: Study, tmp_path: Path) -> None:
+    """The last of the module: it adds a repeat and the test scores."""
+    study.finalize(finalists=1, seeds=1)
+    study.wait(240)
+    assert [s.run for s in study.sealed] == ["n1.1", "n1.2", "n0.1"]
+    assert {s.evaluation.score.n for s in study.sealed} == {study.tree.data.test}
+    assert study.tree.peeks == 1
+    card = (study.export("n1", tmp_path / "final") / "README.md").read_text()
+    assert f"n1 scores {study.sealed[0].evaluation.score} on the sealed test split" in card
+    assert "n1 is better than the base model" in card
+    assert "Nothing is new" in study.finalize(finalists=1, seeds=1).text

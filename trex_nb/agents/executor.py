@@ -14,7 +14,6 @@ from pprint import pformat
 from typing import Any
 
 from trex_nb.core.base import Frozen
-from trex_nb.core.ids import run_index
 from trex_nb.core.job import JobSpec
 from trex_nb.core.protocols import Assignment
 from trex_nb.core.result import Failure
@@ -40,7 +39,7 @@ class TemplateExecutor:
 
 def notebook(assignment: Assignment) -> dict[str, Any]:
     """The experiment of one run, not yet executed, as nbformat 4.5 JSON."""
-    config = assignment.node.plan.configs[run_index(assignment.run)]
+    config = assignment.config
     cells = [_markdown(_head(assignment)), _code(_plan_cell(assignment, config))]
     if not isinstance(config, Untrained):
         cells += _training_cells(assignment, config)

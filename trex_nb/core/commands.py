@@ -105,6 +105,24 @@ class Stop(Frozen):
     runs: tuple[RunId, ...] = ()
 
 
+class Repeat(Frozen):
+    """See to it that the best run of `node` is done again under `n` other seeds."""
+
+    do: Literal["repeat"] = "repeat"
+    node: NodeId
+    n: int = Field(2, ge=1, le=50)
+
+
+class Finalize(Frozen):
+    """Repeat the `finalists` best nodes over `seeds` fresh seeds each, pick the winner by those, then score the test
+    split once. `again` allows a further look at it."""
+
+    do: Literal["finalize"] = "finalize"
+    finalists: int = Field(3, ge=1, le=20)
+    seeds: int = Field(3, ge=1, le=50)
+    again: bool = False
+
+
 class SetBudget(Frozen):
     """Change what the study may spend in all; None leaves a limit as it is."""
 
@@ -126,7 +144,21 @@ class ChoosePolicy(Frozen):
 
 
 Command = Annotated[
-    Propose | Approve | Prune | Redirect | Edit | Note | Run | Auto | Pause | Resume | Stop | SetBudget | ChoosePolicy,
+    Propose
+    | Approve
+    | Prune
+    | Redirect
+    | Edit
+    | Note
+    | Run
+    | Auto
+    | Pause
+    | Resume
+    | Stop
+    | Repeat
+    | Finalize
+    | SetBudget
+    | ChoosePolicy,
     Field(discriminator="do"),
 ]
 

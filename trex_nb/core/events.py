@@ -266,6 +266,47 @@ class InsightRecorded(Frozen):
     insight: Insight
 
 
+class RepeatsAdded(Frozen):
+    """A run of a node is to be done again, once under each of `seeds`."""
+
+    kind: Literal["repeats_added"] = "repeats_added"
+    node: NodeId
+    run: RunId
+    seeds: tuple[int, ...] = Field(min_length=1)
+
+
+class FinalizeStarted(Frozen):
+    """Finalists were named; each is repeated over `seeds` fresh seeds (`repeats` are those runs) before the test split
+    is opened."""
+
+    kind: Literal["finalize_started"] = "finalize_started"
+    number: int
+    finalists: tuple[NodeId, ...] = Field(min_length=1)
+    seeds: int = Field(ge=1)
+    repeats: tuple[RunId, ...]
+
+
+class Peeked(Frozen):
+    """The test split was opened to score `runs` (of the winner and of the baseline). Said before anything is scored,
+    so that a look that was cut short counts. The scores themselves are behind the wall, not here."""
+
+    kind: Literal["peeked"] = "peeked"
+    number: int
+    winner: NodeId
+    runs: tuple[RunId, ...] = Field(min_length=1)
+
+
+class FinalizeEnded(Frozen):
+    """A finalization is over. `failure` says why nothing (or not all) was scored; `has_peeked` whether anything was,
+    because only that counts as a look at the test split; `seconds` what the scoring took."""
+
+    kind: Literal["finalize_ended"] = "finalize_ended"
+    number: int
+    has_peeked: bool
+    seconds: float = Field(0.0, ge=0)
+    failure: str = ""
+
+
 class JobsAllowed(Frozen):
     """The person lets approved nodes run, at most `jobs` at a time."""
 
@@ -349,6 +390,10 @@ Event = Annotated[
     | RunResumed
     | NodeDiagnosed
     | InsightRecorded
+    | RepeatsAdded
+    | FinalizeStarted
+    | Peeked
+    | FinalizeEnded
     | JobsAllowed
     | StopRequested
     | StudyPaused

@@ -84,6 +84,13 @@ class Run:
     first_attempt: int = 1
     is_queued: bool = False
     called_off: str = ""
+    repeats: RunId | None = None
+
+    @property
+    def is_repeat(self) -> bool:
+        """Whether this run does another one (`repeats`) again under another seed. Its score tells how far luck goes;
+        it is never the node's score."""
+        return self.repeats is not None
 
     @property
     def is_submitted(self) -> bool:
@@ -167,10 +174,40 @@ class Node:
         return " ".join(str(p) for p in (self.id, self.status, self.score or "", self.plan.title) if p)
 
     @property
+    def planned(self) -> tuple[Run, ...]:
+        """The runs of the plan, without repeats."""
+        return tuple(r for r in self.runs if not r.is_repeat)
+
+    @property
+    def repeats(self) -> tuple[Run, ...]:
+        """Runs that do the best one again under other seeds."""
+        return tuple(r for r in self.runs if r.is_repeat)
+
+    @property
     def best_run(self) -> Run | None:
-        """The run with the highest search score (ours: TREX does not say how a round's score is taken)."""
-        scored = [r for r in self.runs if r.evaluation is not None]
+        """The planned run with the highest search score (ours: TREX does not say how a round's score is taken). A
+        repeat is never it: more draws would make a luckier best."""
+        scored = [r for r in self.runs if r.evaluation is not None and not r.is_repeat]
         return max(scored, key=_run_value, default=None)
+
+    @property
+    def seed_runs(self) -> tuple[Run, ...]:
+        """The best run and its scored repeats: the same experiment under several seeds."""
+        best = self.best_run
+        again = (r for r in self.repeats if r.evaluation and best and r.repeats == best.id)
+        return (best, *again) if best else ()
+
+    @property
+    def seed_scores(self) -> tuple[float, ...]:
+        """Search scores of `seed_runs`, the first run's first."""
+        return tuple(_run_value(r) for r in self.seed_runs)
+
+    @property
+    def standing(self) -> float | None:
+        """What the node counts as among others: its search score, or the mean over all its seeds once there are
+        repeats (the first one included: it is one more draw, and no better than the others)."""
+        scores = self.seed_scores
+        return sum(scores) / len(scores) if scores else None
 
     @property
     def evaluation(self) -> Evaluation | None:
@@ -187,7 +224,7 @@ class Node:
     @property
     def failure(self) -> Failure | None:
         """The first failure of a node none of whose runs has a score."""
-        return next((r.failure for r in self.runs if r.failure), None) if self.score is None else None
+        return next((r.failure for r in self.planned if r.failure), None) if self.score is None else None
 
     @property
     def seconds(self) -> float:
@@ -213,6 +250,27 @@ class Auto:
     rounds: int
     until: float | None
     runs: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Finals:
+    """One finalization as far as a tree may know it: no score of the test split has a place here.
+
+    `repeats` are the finalists' fresh runs, `candidates` the nodes that had a full score when it began, `runs` what the
+    test split was opened for (of `winner` and the baseline), `failure` why nothing came of it.
+    """
+
+    number: int
+    finalists: tuple[NodeId, ...]
+    seeds: int
+    repeats: tuple[RunId, ...]
+    candidates: frozenset[NodeId]
+    winner: NodeId | None = None
+    runs: tuple[RunId, ...] = ()
+    is_ended: bool = False
+    has_peeked: bool = False
+    seconds: float = 0.0
+    failure: str = ""
 
 
 Nodes = Mapping[NodeId, Node]

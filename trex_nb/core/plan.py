@@ -75,8 +75,8 @@ class Proposal(Frozen):
     remarks: tuple[str, ...] = ()
 
 
-def run_key(data: str, base: str, plan: Plan, index: int) -> str:
-    """Content hash of one run: equal keys mean equal data, base model, recipe, config (with its seed), fidelity and
-    start, so the result of one serves for the other. `data` and `base` are content hashes."""
+def run_key(data: str, base: str, plan: Plan, config: TrainingConfig) -> str:
+    """Content hash of one run of `plan`: equal keys mean equal data, base model, recipe, config (with its seed),
+    fidelity and start, so the result of one serves for the other. `data` and `base` are content hashes."""
     start = [plan.start] if plan.start else []
-    return content_hash(data, base, plan.recipe, plan.configs[index], plan.fidelity, *start)
+    return content_hash(data, base, plan.recipe, config, plan.fidelity, *start)

@@ -18,6 +18,7 @@ from trex_nb.core.node import Node, Nodes
 from trex_nb.core.plan import Proposal
 from trex_nb.core.result import Checkpoint, Evaluation, Failure, Finding, Insight
 from trex_nb.core.task import Budget, Policy, Split, Task
+from trex_nb.core.training import TrainingConfig
 
 
 class TreeView(Protocol):
@@ -108,6 +109,11 @@ class Assignment:
     timeout: float
     start: Path | None = None
     resume: Path | None = None
+
+    @property
+    def config(self) -> TrainingConfig:
+        """How the run trains; a repeat differs from its plan's config by the seed."""
+        return next(r.config for r in self.node.runs if r.id == self.run)
 
 
 class Executor(Protocol):

@@ -67,6 +67,8 @@ class Evaluation(Frozen):
     share that hit the limit of tokens before they ended. `confusions` are the most frequent ones among closed answers,
     of `labels` labels. `general_losses` are mean losses (nats per token) on a fixed general text, paragraph by
     paragraph: what the checkpoint still knows beside its task. The last three are of the search split alone.
+    `items` are the items' scores in the order of the split, packed by `core.items`; their mean is the score (but for
+    rounding, and for splits of more items than are kept). Empty in logs of an older version.
     """
 
     score: Score
@@ -79,6 +81,7 @@ class Evaluation(Frozen):
     general_losses: tuple[float, ...] = ()
     evaluator: str
     seconds: float = Field(ge=0)
+    items: str = ""
 
     @property
     def general_loss(self) -> float | None:

@@ -16,9 +16,10 @@ from pathlib import Path
 
 import numpy as np
 
+from trex_nb.core.items import pack
 from trex_nb.core.result import BadCase, Confusion, Evaluation, Score, SliceScore
 from trex_nb.core.task import Example, MetricName, Split
-from trex_nb.evaluate.metrics import METRICS, macro_f1, normalised
+from trex_nb.evaluate.metrics import METRICS, macro_f1, macro_f1_items, normalised
 from trex_nb.evaluate.statistics import Floats, bootstrap_stderr, mean_stderr
 
 MOST_SLICES = 50
@@ -65,7 +66,15 @@ def judge(
         labels=len(closed_answers or ()),
         evaluator=evaluator_hash(),
         seconds=seconds,
+        items=pack(_item_scores(items, metric)),
     )
+
+
+def _item_scores(items: Sequence[Answered], metric: MetricName) -> Floats:
+    """The numbers whose mean is the score."""
+    if METRICS[metric].by_class:
+        return macro_f1_items([item.example.answer for item in items], [item.got for item in items])
+    return np.array([item.score for item in items])
 
 
 @cache

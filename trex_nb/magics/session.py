@@ -18,7 +18,7 @@ from IPython.display import publish_display_data
 from trex_nb.errors import CommandError, TrexError
 from trex_nb.magics.grammar import PARSERS, WITH_BODY, HelpWanted, overview, parse
 from trex_nb.magics.where import notebook_path
-from trex_nb.report import html, text
+from trex_nb.report import html
 from trex_nb.search.tree import Tree
 from trex_nb.settings import Settings
 from trex_nb.store.artifacts import studies_in
@@ -160,7 +160,7 @@ class Session:
             tasks = ", ".join(embedded_names())
             said = f"No study is open. %trex start <name> opens one.\nStudies here: {there}\nTasks: {tasks}\n%trex help"
             return _verbatim(said)
-        return Page(text.status_text(self._study.tree), html.status_html(self._study.tree))
+        return self._study.status()
 
     def _tree(self, _: argparse.Namespace) -> None:
         folder = self._open.folder.path
@@ -189,11 +189,18 @@ class Session:
             raise CommandError("Nothing has a score yet.", "%trex run, then wait for the first job")
         return self._open.show(best.id)
 
+    def _repeat(self, a: argparse.Namespace) -> Reply:
+        return self._open.repeat(a.node, 2 if a.n is None else a.n)
+
+    def _finalize(self, a: argparse.Namespace) -> Reply:
+        finalists, seeds = (3 if given is None else given for given in (a.finalists, a.seeds))
+        return self._open.finalize(finalists, seeds, again=a.again)
+
     def _report(self, a: argparse.Namespace) -> Page:
         study = self._open
         here = notebook_path(self._shell)
         if a.path is None and here is not None and here.exists():
-            made = write_frozen(study.tree, here, here.with_suffix(".report.ipynb"))
+            made = write_frozen(study.tree, here, here.with_suffix(".report.ipynb"), study.sealed)
             hint = " It holds the notebook as last saved: save first (Ctrl+S) if you changed it since."
         else:
             made = study.report(a.path or f"{study.name}.report.html")

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from trex_nb.core.ids import ROOT
 from trex_nb.core.node import Node
-from trex_nb.report import sections, words
+from trex_nb.report import final, sections, words
 from trex_nb.report.blocks import Block, Bullets, Heading, Paragraph, Table
 from trex_nb.report.estimates import estimates_words
 from trex_nb.report.insights import insights_section
@@ -17,11 +17,11 @@ Part = tuple[str, tuple[Block, ...]]
 """A name fit for an id, and the blocks under it."""
 
 
-def report_parts(tree: Tree) -> tuple[Part, ...]:
+def report_parts(tree: Tree, sealed: final.Sealed = ()) -> tuple[Part, ...]:
     """All parts in reading order; a part may be empty."""
     best = tree.best
     return (
-        ("answer", answer(tree)),
+        ("answer", answer(tree, sealed)),
         ("tree", (Heading("The tree", 2), *sections.tree_section(tree))),
         ("best", (Heading("The best experiment", 2), *sections.node_section(tree, best.id)) if best else ()),
         ("decisions", (Heading("Decisions", 2), *sections.decisions_table(tree.nodes.values()))),
@@ -31,14 +31,14 @@ def report_parts(tree: Tree) -> tuple[Part, ...]:
     )
 
 
-def answer(tree: Tree) -> tuple[Block, ...]:
-    """Which experiment won, by how much, whether that is more than noise, and what it cost."""
+def answer(tree: Tree, sealed: final.Sealed = ()) -> tuple[Block, ...]:
+    """What the sealed test said; which experiment won, by how much, whether that is more than noise, what it cost."""
     told = estimates_words(tree)
     estimates = f" Estimates so far: {told}." if told else ""
     spent = f"Spent: {words.budget_words(tree)}. State: {words.state_words(tree)}.{estimates}"
     goal = Paragraph(f"Goal: {words.cut(tree.task.goal, 1000)}")
     saved = words.saved_words(tree.nodes.values())
-    said = (*_answer_lines(tree), spent, *((f"{saved}.",) if saved else ()))
+    said = (*final.final_lines(tree, sealed), *_answer_lines(tree), spent, *((f"{saved}.",) if saved else ()))
     return goal, *map(Paragraph, said)
 
 
@@ -46,20 +46,28 @@ def _answer_lines(tree: Tree) -> tuple[str, ...]:
     best, base = tree.best, tree.root.score
     if best is None or best.score is None:
         return ("No experiment has a score yet.",)
-    test = "The test split is sealed and was not scored."
+    test = final.peek_words(tree)
     if best.id == ROOT:
         return (f"The base model as it is scores {best.score}; no experiment beat it.", test)
     said = f"{best.id} “{words.one_line(best.plan.title)}” scores {best.score} ({best.score.metric}, search split)"
     if base is None:
         return (f"{said}. The base model has no score to compare with.", test)
-    by = words.difference(best.score, base)
-    against = f"; the base model as it is scores {base}. The gain is {by}: {by.verdict}."
-    return (f"{said}{against} It cost {words.cost_words(best)}.", f"{_chosen(tree, best)} {test}")
+    verdict = final.comparison_lines(tree, ROOT, best.id)
+    against = f"; the base model as it is scores {base}. It cost {words.cost_words(best)}."
+    return (f"{said}{against}", " ".join(verdict), f"{_chosen(tree, best)} {test}")
 
 
 def _chosen(tree: Tree, best: Node) -> str:
     scored = sum(1 for n in tree.nodes.values() if n.score and not n.is_probe)
+    if luck := final.luck_words(tree):
+        return f"{luck[0].upper()}{luck[1:]}."
+    if seeds := final.seeds_words(best):
+        return f"{best.id} was repeated: {seeds}, on the search split."
     return f"{best.id} is the best of {scored} scored on these same items, so its score is somewhat optimistic."
+
+
+def _scored_words(tree: Tree) -> str:
+    return "not scored" if not tree.peeks else "scored once" if tree.peeks == 1 else f"scored {tree.peeks} times"
 
 
 def _lessons(tree: Tree) -> tuple[Block, ...]:
@@ -74,7 +82,7 @@ def _data(tree: Tree) -> tuple[Block, ...]:
     rows = (
         ("train rows", f"{data.train:,}"),
         ("search rows", f"{data.search:,} (these choose between experiments)"),
-        ("test rows", f"{data.test:,} (sealed, not scored)"),
+        ("test rows", f"{data.test:,} (sealed, {_scored_words(tree)})"),
         ("metric", task.metric),
         ("base model", f"{words.one_line(tree.base.model)} ({tree.base.parameters:,} parameters)"),
         ("licence of the data", words.one_line(task.licence or "not stated")),

@@ -17,6 +17,7 @@ from typing import Any
 
 from trex_nb.core.base import content_hash
 from trex_nb.report.answer import Part, report_parts
+from trex_nb.report.final import Sealed
 from trex_nb.report.html import escape as escape_html
 from trex_nb.report.html import render_html, snapshot_bundle
 from trex_nb.report.markdown import escape, render_markdown
@@ -35,7 +36,7 @@ def snapshot_metadata(tree: Tree) -> dict[str, str]:
     return {"trex": "snapshot", "study": tree.name}
 
 
-def freeze(notebook: Mapping[str, Any], tree: Tree) -> Notebook:
+def freeze(notebook: Mapping[str, Any], tree: Tree, sealed: Sealed = ()) -> Notebook:
     """`notebook` with the report of `tree` on top, its snapshots current, and nothing in it that needs a kernel."""
     frozen = copy.deepcopy(dict(notebook))
     frozen.get("metadata", {}).pop("widgets", None)
@@ -43,20 +44,20 @@ def freeze(notebook: Mapping[str, Any], tree: Tree) -> Notebook:
     for output in _outputs(kept):
         _settle(output, tree)
     with_ids = (frozen["nbformat"], frozen["nbformat_minor"]) >= (4, 5)
-    frozen["cells"] = [*report_cells(tree, with_ids=with_ids), *kept]
+    frozen["cells"] = [*report_cells(tree, sealed, with_ids=with_ids), *kept]
     return frozen
 
 
-def report_notebook(tree: Tree) -> Notebook:
+def report_notebook(tree: Tree, sealed: Sealed = ()) -> Notebook:
     """A notebook that is the report and nothing else."""
     kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}  # without one Lab asks first
     metadata = {"kernelspec": kernel}
-    return freeze({"cells": [], "metadata": metadata, "nbformat": 4, "nbformat_minor": 5}, tree)
+    return freeze({"cells": [], "metadata": metadata, "nbformat": 4, "nbformat_minor": 5}, tree, sealed)
 
 
-def report_cells(tree: Tree, *, with_ids: bool = True) -> list[dict[str, Any]]:
+def report_cells(tree: Tree, sealed: Sealed = (), *, with_ids: bool = True) -> list[dict[str, Any]]:
     """The report as Markdown cells; ids came with nbformat 4.5."""
-    parts = [part for part in report_parts(tree) if part[1]]
+    parts = [part for part in report_parts(tree, sealed) if part[1]]
     return [_cell(tree, part, with_ids=with_ids) for part in parts]
 
 
@@ -106,10 +107,10 @@ img { max-width: 100%; }
 """
 
 
-def report_page(tree: Tree) -> str:
+def report_page(tree: Tree, sealed: Sealed = ()) -> str:
     """The report as one HTML page: follows light and dark, prints, and asks for nothing from anywhere."""
     name = escape_html(tree.name)
-    body = "\n".join(render_html(blocks) for _, blocks in report_parts(tree) if blocks)
+    body = "\n".join(render_html(blocks) for _, blocks in report_parts(tree, sealed) if blocks)
     return (
         f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>Report: {name}</title>\n'
         f'<meta name="viewport" content="width=device-width, initial-scale=1">\n<style>{_STYLE}</style></head>\n'

@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from trex_nb.core.ids import NodeId
 from trex_nb.report import insights, sections, words
 from trex_nb.report.blocks import Block, Bullets, Heading, Paragraph, Picture, Table, Verbatim
+from trex_nb.report.final import Sealed
 from trex_nb.report.text import tree_text
 from trex_nb.search.tree import Tree
 
@@ -34,9 +35,9 @@ def said_html(text: str) -> str:
     return f'<pre style="white-space: pre-wrap; word-break: normal; overflow-wrap: break-word">{escape(text)}</pre>'
 
 
-def status_html(tree: Tree) -> str:
-    """Where the study stands."""
-    return render_html(sections.status_section(tree))
+def status_html(tree: Tree, sealed: Sealed = ()) -> str:
+    """Where the study stands; with what the test split said, if it was scored."""
+    return render_html(sections.status_section(tree, sealed))
 
 
 def tree_html(tree: Tree) -> str:

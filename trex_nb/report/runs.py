@@ -16,7 +16,7 @@ def runs_table(n: Node) -> tuple[Block, ...]:
     if not any(r.is_submitted for r in n.runs):
         return ()
     columns: dict[str, list[str]] = {
-        "run": [r.id for r in n.runs],
+        "run": [_name(r) for r in n.runs],
         "sets it apart": differences([r.config.model_dump(mode="json") for r in n.runs]),
         "state": [_state(r) for r in n.runs],
         "score ± se": [str(r.evaluation.score) if r.evaluation else "" for r in n.runs],
@@ -36,6 +36,10 @@ def differences(configs: Sequence[dict[str, Any]]) -> list[str]:
     names = list(dict.fromkeys(name for config in configs for name in config))
     apart = [name for name in names if len({str(config.get(name)) for config in configs}) > 1]
     return [", ".join(f"{name} {_value(config[name])}" for name in apart if name in config) for config in configs]
+
+
+def _name(r: Run) -> str:
+    return f"{r.id} (repeats {r.repeats})" if r.is_repeat else r.id
 
 
 def _value(value: Any) -> str:

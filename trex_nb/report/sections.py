@@ -14,7 +14,7 @@ from trex_nb.core.ids import ROOT, NodeId
 from trex_nb.core.node import Node
 from trex_nb.core.plan import Plan
 from trex_nb.core.result import Evaluation, Failure
-from trex_nb.report import words
+from trex_nb.report import final, words
 from trex_nb.report.blocks import Block, Bullets, Heading, Paragraph, Picture, Table, Verbatim
 from trex_nb.report.estimates import estimates_words, run_words
 from trex_nb.report.insights import insight_words
@@ -54,7 +54,7 @@ def _tree_row(tree: Tree, n: Node, *, is_best: bool) -> tuple[str, ...]:
     )  # fmt: skip
 
 
-def status_section(tree: Tree) -> tuple[Block, ...]:
+def status_section(tree: Tree, sealed: final.Sealed = ()) -> tuple[Block, ...]:
     """Where the study stands and what to do next."""
     facts = (
         ("study", tree.name),
@@ -62,6 +62,8 @@ def status_section(tree: Tree) -> tuple[Block, ...]:
         ("state", words.state_words(tree)),
         ("nodes", words.counts_words(tree)),
         ("best", _best_words(tree)),
+        ("luck", final.luck_words(tree)),
+        *_final_facts(tree, sealed),
         ("budget", words.budget_words(tree)),
         ("insights", insight_words(tree)),
         ("estimates so far", estimates_words(tree)),
@@ -70,6 +72,11 @@ def status_section(tree: Tree) -> tuple[Block, ...]:
         ("auto", tree.auto_stopped and f"stopped: {words.one_line(tree.auto_stopped, 300)}"),
     )
     return _facts(facts)
+
+
+def _final_facts(tree: Tree, sealed: final.Sealed) -> tuple[tuple[str, str], ...]:
+    lines = (*final.final_lines(tree, sealed), final.peek_words(tree)) if tree.finals else ()
+    return tuple(("" if i else "final", line) for i, line in enumerate(lines))
 
 
 def _remarks(tree: Tree) -> str:
@@ -82,7 +89,10 @@ def _best_words(tree: Tree) -> str:
     best = tree.best
     if best is None:
         return ""
-    parts = (best.id, words.one_line(best.plan.title, 60), words.score_words(best), words.gain_words(tree, best))
+    parts = (
+        best.id, words.one_line(best.plan.title, 60), words.score_words(best), final.seeds_words(best),
+        words.gain_words(tree, best),
+    )  # fmt: skip
     return "  ".join(p for p in parts if p)
 
 
@@ -94,6 +104,7 @@ def node_section(tree: Tree, node: NodeId) -> tuple[Block, ...]:
         ("under", n.parent or ""),
         ("starts from", f"the weights of {n.plan.start}" if n.plan.start else ""),
         ("score", words.score_words(n)),
+        ("seeds", final.seeds_words(n)),
         ("gain", _gain_in_full(tree, n)),
         ("cost", words.cost_words(n)),
         ("saved", words.saved_words([n])),
@@ -213,6 +224,7 @@ def compare_section(tree: Tree, a: NodeId, b: NodeId) -> tuple[Block, ...]:
         ("title", words.one_line(one.plan.title), words.one_line(two.plan.title)),
         ("status", words.node_words(tree, one), words.node_words(tree, two)),
         ("score ± se", words.score_words(one), words.score_words(two)),
+        *((("seeds", *seeds),) if any(seeds := (final.seeds_words(one), final.seeds_words(two))) else ()),
         ("cost", words.cost_words(one), words.cost_words(two)),
     )
     plans = _differences(_plan_fields(one.plan), _plan_fields(two.plan))
@@ -220,20 +232,11 @@ def compare_section(tree: Tree, a: NodeId, b: NodeId) -> tuple[Block, ...]:
     return (
         Heading(f"{a} against {b}", 3),
         Table(("", a, b), said),
-        Paragraph(_score_difference(one, two)),
+        *map(Paragraph, final.comparison_lines(tree, a, b)),
         *_titled("What differs in the plans", (Table(("field", a, b), plans),) if plans else ()),
         *((Paragraph("The plans would run the same."),) if not plans else ()),
         *_titled("Slices", (Table(("slice", a, b), slices),) if slices else ()),
     )
-
-
-def _score_difference(one: Node, two: Node) -> str:
-    if one.score is None or two.score is None:
-        missing = " and ".join(n.id for n in (one, two) if n.score is None)
-        return f"No difference of scores: no score yet for {missing}."
-    by = words.difference(two.score, one.score)
-    probe = " One of them is a probe on a share of the data." if one.is_probe != two.is_probe else ""
-    return f"{two.id} − {one.id} = {by}: {by.verdict}.{probe}"
 
 
 def _plan_fields(plan: Plan) -> dict[str, str]:

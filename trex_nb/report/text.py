@@ -8,13 +8,14 @@ from collections.abc import Iterable
 from trex_nb.core.ids import ROOT, NodeId
 from trex_nb.report import sections, words
 from trex_nb.report.blocks import Block, Bullets, Heading, Paragraph, Picture, Table, Verbatim
+from trex_nb.report.final import Sealed
 from trex_nb.report.insights import insights_section
 from trex_nb.search.tree import Tree
 
 
-def status_text(tree: Tree) -> str:
-    """Where the study stands."""
-    return render_text(sections.status_section(tree))
+def status_text(tree: Tree, sealed: Sealed = ()) -> str:
+    """Where the study stands; with what the test split said, if it was scored."""
+    return render_text(sections.status_section(tree, sealed))
 
 
 def node_text(tree: Tree, node: NodeId) -> str:

@@ -19,6 +19,8 @@ from trex_nb.core.node import CurvePoint, Decision, Node, Run, Status
 from trex_nb.core.plan import Expectation, Plan
 from trex_nb.core.result import Score
 from trex_nb.core.task import Budget
+from trex_nb.report.final import progress_words
+from trex_nb.search.evidence import quick_stderr
 from trex_nb.search.halving import saved
 from trex_nb.search.tree import Tree
 
@@ -119,11 +121,16 @@ def score_words(node: Node) -> str:
 
 
 def gain(tree: Tree, node: Node) -> tuple[Difference, Node] | None:
-    """The gain of `node` against its nearest scored ancestor, and that ancestor."""
+    """The gain of `node` against its nearest scored ancestor, and that ancestor; a probe has none against a full run.
+
+    The error is of the same items' differences where they are known."""
     ancestor = tree.scored_ancestor(node.id)
-    if node.score is None or ancestor is None or ancestor.score is None:
+    if node.score is None or ancestor is None or ancestor.score is None or node.is_probe != ancestor.is_probe:
         return None
-    return difference(node.score, ancestor.score), ancestor
+    found = difference(node.score, ancestor.score)
+    one, two = ancestor.evaluation, node.evaluation
+    paired = quick_stderr(one.items, two.items) if one and two else None
+    return (found if paired is None else Difference(found.value, paired)), ancestor
 
 
 def gain_words(tree: Tree, node: Node) -> str:
@@ -256,6 +263,8 @@ def state_words(tree: Tree) -> str:
         parts.append(f"auto until {tree.auto.rounds} rounds{until}")
     if by[Status.RUNNING]:
         parts.append(f"running {names(by[Status.RUNNING])}")
+    if again := progress_words(tree):
+        parts.append(again)
     if tree.requests:
         parts.append(f"the Researcher is writing {sum(r.n for r in tree.requests.values())} proposals")
     if by[Status.APPROVED]:

@@ -13,7 +13,7 @@ from typing import Any
 
 from trex_nb.core import events as ev
 from trex_nb.core.ids import ROOT, NodeId, RunId, node_of, run_id
-from trex_nb.core.node import Auto, CurvePoint, Decision, Node, Nodes, Run, Status
+from trex_nb.core.node import Auto, CurvePoint, Decision, Finals, Node, Nodes, Run, Status
 from trex_nb.core.plan import Plan
 from trex_nb.core.result import Cost, Failure, Insight, Start
 from trex_nb.core.task import Budget, Policy, Task
@@ -50,6 +50,7 @@ class Tree:
     refusals: int = 0
     changed_budget: Budget | None = None
     changed_policy: Policy | None = None
+    finals: tuple[Finals, ...] = ()
 
     def __repr__(self) -> str:
         name = self.name if self.created else "empty"
@@ -111,9 +112,26 @@ class Tree:
 
     @property
     def best(self) -> Node | None:
-        """The node with the highest search score among full runs that nobody pruned."""
+        """The node with the highest search score among full runs that nobody pruned; one that was repeated counts
+        with its mean over all seeds."""
         full = [n for n in self.nodes.values() if n.score and not n.is_probe and not self.is_pruned(n.id)]
-        return max(full, key=_score_value, default=None)
+        return max(full, key=_standing, default=None)
+
+    @property
+    def candidates(self) -> frozenset[NodeId]:
+        """Trained nodes with a full score that nobody pruned: one of them will be the winner."""
+        scored = (n for n in self.nodes.values() if n.score and n.parent is not None and not n.is_probe)
+        return frozenset(n.id for n in scored if not self.is_pruned(n.id))
+
+    @property
+    def final(self) -> Finals | None:
+        """The last finalization."""
+        return self.finals[-1] if self.finals else None
+
+    @property
+    def peeks(self) -> int:
+        """How often the test split was looked at."""
+        return sum(f.has_peeked for f in self.finals)
 
     @property
     def rounds(self) -> float:
@@ -134,7 +152,7 @@ class Tree:
     @property
     def seconds(self) -> float:
         """Compute spent: seconds of all jobs and evaluations added up."""
-        return sum(n.seconds for n in self.nodes.values())
+        return sum(n.seconds for n in self.nodes.values()) + sum(f.seconds for f in self.finals)
 
     def path(self, node: NodeId) -> tuple[Node, ...]:
         """The nodes from the root to `node`, both included."""
@@ -185,12 +203,13 @@ class Tree:
 
     def _with_runs(self, node: Node, changed: Iterable[Run]) -> Tree:
         runs = tuple(changed)
-        return self._with_node(node.id, runs=runs, status=_status_from_runs(node.status, runs))
+        planned = tuple(r for r in runs if not r.is_repeat)  # a repeat changes nothing of what the node came to
+        return self._with_node(node.id, runs=runs, status=_status_from_runs(node.status, planned))
 
 
-def _score_value(node: Node) -> float:
-    assert node.score is not None
-    return node.score.value
+def _standing(node: Node) -> float:
+    assert node.standing is not None
+    return node.standing
 
 
 def _uses_a_round(node: Node) -> bool:
@@ -368,6 +387,31 @@ def _on_insight_recorded(tree: Tree, e: ev.InsightRecorded, _: ev.Stamped) -> Tr
     return replace(tree, insights=(*kept, e.insight), superseded=(*tree.superseded, *gone))
 
 
+def _on_repeats_added(tree: Tree, e: ev.RepeatsAdded, _: ev.Stamped) -> Tree:
+    node, old = tree.nodes[e.node], tree.run(e.run)
+    new = (
+        Run(run_id(e.node, len(node.runs) + i), old.config.model_copy(update={"seed": seed}), repeats=e.run)
+        for i, seed in enumerate(e.seeds, 1)
+    )
+    return tree._with_node(e.node, runs=(*node.runs, *new))
+
+
+def _on_finalize_started(tree: Tree, e: ev.FinalizeStarted, _: ev.Stamped) -> Tree:
+    return replace(tree, finals=(*tree.finals, Finals(e.number, e.finalists, e.seeds, e.repeats, tree.candidates)))
+
+
+def _with_final(tree: Tree, number: int, **changes: Any) -> Tree:
+    return replace(tree, finals=tuple(replace(f, **changes) if f.number == number else f for f in tree.finals))
+
+
+def _on_peeked(tree: Tree, e: ev.Peeked, _: ev.Stamped) -> Tree:
+    return _with_final(tree, e.number, winner=e.winner, runs=e.runs, has_peeked=True)
+
+
+def _on_finalize_ended(tree: Tree, e: ev.FinalizeEnded, _: ev.Stamped) -> Tree:
+    return _with_final(tree, e.number, is_ended=True, has_peeked=e.has_peeked, seconds=e.seconds, failure=e.failure)
+
+
 def _on_jobs_allowed(tree: Tree, e: ev.JobsAllowed, _: ev.Stamped) -> Tree:
     return replace(tree, jobs=e.jobs, is_paused=False)
 
@@ -437,6 +481,10 @@ _HANDLERS: dict[str, Callable[[Tree, Any, ev.Stamped], Tree]] = {
     "run_resumed": _on_run_resumed,
     "node_diagnosed": _on_node_diagnosed,
     "insight_recorded": _on_insight_recorded,
+    "repeats_added": _on_repeats_added,
+    "finalize_started": _on_finalize_started,
+    "peeked": _on_peeked,
+    "finalize_ended": _on_finalize_ended,
     "jobs_allowed": _on_jobs_allowed,
     "stop_requested": _on_stop_requested,
     "study_paused": _on_study_paused,

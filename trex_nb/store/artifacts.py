@@ -6,6 +6,7 @@
   data/train.jsonl               prepared rows, for jobs
   data/<hash>/                   the rows one recipe makes of them, shared by runs (written by jobs)
   sealed/search.jsonl test.jsonl prepared rows with references, for the evaluator alone
+  sealed/finals.jsonl            what the test split said: for the person alone
   runs/<run>/                    experiment.ipynb, events.jsonl, adapter/, predictions.search.jsonl, …
   runs/<run>/checkpoint-<step>/  a state the run can go on from, or weights a child starts from
 """
@@ -55,6 +56,11 @@ class StudyFolder:
     def references(self, split: Split) -> Path:
         """Prepared rows of an evaluation split; read by the evaluator alone."""
         return self.path / "sealed" / f"{split}.jsonl"
+
+    @property
+    def finals(self) -> Path:
+        """Scores of the test split, away from the event log."""
+        return self.path / "sealed" / "finals.jsonl"
 
     def run(self, run: RunId, attempt: int) -> Path:
         """The folder of one attempt of a run."""

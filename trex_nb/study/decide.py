@@ -10,12 +10,13 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from trex_nb.core.events import ProposalRequested
-from trex_nb.core.ids import ROOT, NodeId, RunId, run_index
+from trex_nb.core.ids import ROOT, NodeId, RunId
 from trex_nb.core.node import Node, Run, Status
 from trex_nb.core.plan import run_key
 from trex_nb.core.protocols import SearchPolicy
 from trex_nb.search.halving import hopeless
 from trex_nb.search.tree import Tree
+from trex_nb.study.finalize import open_test
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,9 +127,23 @@ class Reflect:
     node: NodeId
 
 
+@dataclass(frozen=True, slots=True)
+class OpenTest:
+    """The finalists' repeats are over: name the winner and open the test split."""
+
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class ScoreTest:
+    """Score what the test split was opened for."""
+
+    number: int
+
+
 Instruction = (
     Propose | Ask | AutoApprove | EndAuto | Launch | Reuse | Watch | Save | Refuse | Stop | Cancel | CallOff | Evaluate
-    | Reflect
+    | Reflect | OpenTest | ScoreTest
 )  # fmt: skip
 
 
@@ -139,6 +154,7 @@ def decide(tree: Tree, policy: SearchPolicy, now: float) -> tuple[Instruction, .
         *_follow(tree),
         *_auto(tree, policy, now),
         *_launch(tree),
+        *_finalize(tree),
     )
 
 
@@ -233,7 +249,7 @@ def _launch(tree: Tree) -> Iterator[Instruction]:
     under_way = {r.key for r in runs if not r.is_due and not r.is_finished}  # a twin of these waits for the result
     free = (tree.jobs or 1) - sum(r.is_training for r in runs)
     for node, run in _queue(tree):
-        key = run_key(tree.data.hash, tree.base.hash, node.plan, run_index(run.id))
+        key = run_key(tree.data.hash, tree.base.hash, node.plan, run.config)
         if done := tree.finished_run(key):
             yield Reuse(run.id, done.id)
         elif free > 0 and key not in under_way and not is_minutes_spent(tree):
@@ -242,12 +258,23 @@ def _launch(tree: Tree) -> Iterator[Instruction]:
             free -= 1
 
 
+def _finalize(tree: Tree) -> Iterator[Instruction]:
+    final = tree.final
+    if final is None or final.is_ended:
+        return
+    if final.has_peeked:
+        yield ScoreTest(final.number)
+    elif open_test(tree):
+        yield OpenTest(final.number)
+
+
 def _queue(tree: Tree) -> Iterator[tuple[Node, Run]]:
     """Runs that wait for a job, round by round: one that has begun goes on before another begins, so that its runs can
     be held against each other while they train. One that a person let go on by name does not wait for the pause to
     end."""
     is_open = tree.jobs is not None and not tree.is_paused
     for node in sorted(tree.nodes.values(), key=lambda n: n.status is not Status.RUNNING):
-        if node.status in (Status.APPROVED, Status.RUNNING) and not tree.is_pruned(node.id):
-            runs = (r for r in node.runs if r.is_due and not r.stop_requested)
+        is_due = node.status in (Status.APPROVED, Status.RUNNING)
+        if (is_due or node.repeats) and not tree.is_pruned(node.id):
+            runs = (r for r in (node.runs if is_due else node.repeats) if r.is_due and not r.stop_requested)
             yield from ((node, r) for r in runs if is_open or r.is_queued)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 import traceback
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import replace
@@ -22,13 +23,16 @@ from trex_nb.core.node import Run, Status
 from trex_nb.core.plan import Proposal
 from trex_nb.core.protocols import Assignment, Job
 from trex_nb.core.result import Checkpoint, Cost, Failure, Start
+from trex_nb.core.sealed import SealedScore
 from trex_nb.core.training import Untrained
 from trex_nb.errors import EvaluationError, TrexError
 from trex_nb.search.halving import steps_done, steps_left
 from trex_nb.search.tree import Tree
 from trex_nb.store.artifacts import StudyFolder
+from trex_nb.store.sealed import SealedLog
 from trex_nb.study import decide as d
 from trex_nb.study.checkpoints import tidy
+from trex_nb.study.finalize import open_test
 from trex_nb.study.fork import started
 from trex_nb.study.parts import Parts
 from trex_nb.study.writer import Writer
@@ -50,6 +54,7 @@ class Effects:
         self._folder = folder
         self._parts = parts
         self._repaired: dict[str, JobSpec] = {}
+        self._clock = time.time
 
     def carry_out(self, instruction: d.Instruction) -> Coroutine[Any, Any, None]:
         """The coroutine that does it."""
@@ -66,6 +71,8 @@ class Effects:
             self._append([ev.NodeDiagnosed(node=instruction.node, findings=())], "researcher")
         elif isinstance(instruction, d.Save):
             await self.refuse(d.Refuse(instruction.request, said))
+        elif isinstance(instruction, (d.OpenTest, d.ScoreTest)):
+            self._end_finalize(instruction.number, said)
         elif isinstance(instruction, (d.Launch, d.Watch, d.Evaluate, d.Reuse, d.Stop, d.Cancel, d.CallOff)):
             failure = Failure(stage="infra", kind="error", message=said, log=log)
             await self._abandon(instruction.run)
@@ -216,6 +223,43 @@ class Effects:
         self._writer.append(lambda tree: () if tree.run(i.run).is_finished else [event], "executor")
         await self._tidy(i.run)
 
+    async def open_test(self, i: d.OpenTest) -> None:
+        """Put on record that the test split is opened, and for whom; or that there is no reason to."""
+
+        def opened(tree: Tree) -> Sequence[ev.Event]:
+            event = open_test(tree)
+            return [event] if event and event.number == i.number else ()
+
+        self._writer.append(opened, "system")
+
+    async def score_test(self, i: d.ScoreTest) -> None:
+        """Score the winner and the baseline on the test split, behind the wall: what is scored already is not scored
+        again."""
+        tree, log = self._writer.tree, SealedLog(self._folder.finals)
+        final = next(f for f in tree.finals if f.number == i.number)
+        failure, seconds = "", 0.0
+        known = {s.run: s.evaluation for s in log.read()}
+        done = {s.run for s in log.read() if s.number == i.number}
+        for run in (tree.run(r) for r in final.runs if r not in done):
+            assert run.checkpoint is not None
+            try:
+                found = known.get(run.id) or await self._parts.evaluator.evaluate(tree.task, run.checkpoint, "test")
+            except EvaluationError as error:
+                failure = f"{error.what} Try: {error.hint}"
+                break
+            seconds += 0.0 if run.id in known else found.seconds
+            log.append(SealedScore(number=i.number, run=run.id, evaluation=found, time=self._clock()))
+        self._end_finalize(i.number, failure, seconds)
+
+    def _end_finalize(self, number: int, failure: str, seconds: float = 0.0) -> None:
+        has_peeked = any(s.number == number for s in SealedLog(self._folder.finals).read())
+        event = ev.FinalizeEnded(number=number, has_peeked=has_peeked, seconds=seconds, failure=failure)
+
+        def ended(tree: Tree) -> Sequence[ev.Event]:
+            return [event] if any(f.number == number and not f.is_ended for f in tree.finals) else ()
+
+        self._writer.append(ended, "executor")
+
     async def reflect(self, i: d.Reflect) -> None:
         """Have the Researcher look at a finished node."""
         seen = await self._parts.researcher.reflect(self._writer.tree, i.node)
@@ -362,4 +406,6 @@ _EFFECTS: dict[type, Callable[[Effects, Any], Coroutine[Any, Any, None]]] = {
     d.CallOff: Effects.call_off,
     d.Evaluate: Effects.evaluate,
     d.Reflect: Effects.reflect,
+    d.OpenTest: Effects.open_test,
+    d.ScoreTest: Effects.score_test,
 }

@@ -18,13 +18,14 @@ from pydantic import Field, ValidationError
 
 from trex_nb.core.base import Frozen
 from trex_nb.core.events import BaseFacts
-from trex_nb.core.ids import NodeId, run_index
+from trex_nb.core.ids import NodeId
 from trex_nb.core.node import Node, Run
 from trex_nb.core.recipe import DataRecipe
 from trex_nb.core.result import Score, Start
 from trex_nb.core.task import DataFiles, Task
 from trex_nb.core.training import TrainingConfig
 from trex_nb.errors import CommandError, TaskError
+from trex_nb.report.final import Sealed, final_lines, last_look, peek_words, seeds_words
 from trex_nb.report.markdown import escape
 from trex_nb.search.tree import Tree
 from trex_nb.store.artifacts import RESUME_ONLY, StudyFolder
@@ -52,7 +53,7 @@ class Replay(Frozen):
     start: Start | None = None
 
 
-def export(tree: Tree, study: StudyFolder, node: NodeId, folder: Path) -> Path:
+def export(tree: Tree, study: StudyFolder, node: NodeId, folder: Path, sealed: Sealed = ()) -> Path:
     """Copy into `folder` (new or empty) and return it; raises `CommandError` when there is nothing to export."""
     here = tree.nodes[node]
     run = here.best_run
@@ -70,7 +71,7 @@ def export(tree: Tree, study: StudyFolder, node: NodeId, folder: Path) -> Path:
         shutil.copytree(source, folder, dirs_exist_ok=True, ignore=_STATE)
         if here.plan.start is not None:
             shutil.copytree(study.path / str(here.plan.start.checkpoint.path), folder / START, ignore=_STATE)
-        (folder / "README.md").write_text(model_card(tree, here, run), encoding="utf-8")
+        (folder / "README.md").write_text(model_card(tree, here, run, sealed), encoding="utf-8")
         (folder / RECIPE).write_text(recipe, encoding="utf-8")  # last: it marks a whole export
     except OSError as error:  # shutil's own error is one too
         raise CommandError(f"{folder} cannot be written: {error.strerror or error}.", "another folder") from error
@@ -117,7 +118,7 @@ def _replay(tree: Tree, node: Node, run: Run, folder: Path) -> Replay:
         origin = _moved(origin, folder.absolute(), lambda base, p: os.path.relpath(p, base))
     return Replay(
         task=tree.task, origin=origin, data_hash=tree.data.hash, base=tree.base, title=node.plan.title,
-        hypothesis=node.plan.hypothesis, recipe=node.plan.recipe, config=node.plan.configs[run_index(run.id)],
+        hypothesis=node.plan.hypothesis, recipe=node.plan.recipe, config=run.config,
         fidelity=node.plan.fidelity, score=node.score,
         start=_at(node.plan.start, START) if node.plan.start else None,
     )  # fmt: skip
@@ -135,7 +136,7 @@ def _yaml(data: Any) -> str:
     return yaml.safe_dump(data, sort_keys=False, allow_unicode=True, width=100)
 
 
-def model_card(tree: Tree, node: Node, run: Run) -> str:
+def model_card(tree: Tree, node: Node, run: Run, sealed: Sealed = ()) -> str:
     """The README.md of an export, with the metadata header that model hubs read."""
     root = tree.root.score
     base = f"{tree.base.model} ({tree.base.parameters:,} parameters, content {tree.base.hash})"
@@ -154,7 +155,7 @@ def model_card(tree: Tree, node: Node, run: Run) -> str:
 {escape(tree.task.goal)}
 
 - score: {node.score.metric if node.score else ""} {node.score} on {tree.data.search} search items (base model: {root})
-- chosen on the search split; the test split ({tree.data.test} items) was not scored
+{_test_words(tree, node, sealed)}
 - base model: {base}
 {lineage}- data: {tree.data.train} training rows, content {tree.data.hash}; recipe: {ops}
 {licence}- {_training_words(run)}
@@ -173,6 +174,15 @@ def _training_words(run: Run) -> str:
     if run.resumes is None:
         return f"{spent}, {run.cost.steps} steps"
     return f"{spent} from step {run.resumes.step}, where it had been stopped, to step {run.steps}"
+
+
+def _test_words(tree: Tree, node: Node, sealed: Sealed) -> str:
+    seeds = f"- {said} on the search split\n" if (said := seeds_words(node)) else ""
+    last = last_look(tree)
+    if last is None or last.winner != node.id:
+        return f"{seeds}- chosen on the search split; no test score of these weights ({peek_words(tree).rstrip('.')})"
+    lines = "\n".join(f"- {line}" for line in (*final_lines(tree, sealed), peek_words(tree)))
+    return f"{seeds}{lines}"
 
 
 _CARD_CODE = """\

@@ -23,6 +23,7 @@ from trex_nb.errors import CommandError
 from trex_nb.search.policies import ABOUT
 from trex_nb.search.space import space_for
 from trex_nb.search.tree import Tree, redirected
+from trex_nb.study import finalize
 from trex_nb.study.decide import is_minutes_spent
 from trex_nb.study.edit import edited
 from trex_nb.study.fork import edited_start
@@ -276,7 +277,7 @@ def _resume_runs(c: cmd.Resume, s: Situation) -> Handled:
 def _stop(c: cmd.Stop, s: Situation) -> Handled:
     is_all = not c.nodes and not c.runs
     nodes = list(s.tree.nodes.values()) if is_all else [s.node(n) for n in c.nodes]
-    running = [n.id for n in nodes if n.status is Status.RUNNING and not all(r.stop_requested for r in n.runs)]
+    running = [n.id for n in nodes if _can_be_stopped(n)]
     runs = [r for r in map(s.run, dict.fromkeys(c.runs)) if node_of(r.id) not in running and _may_stop(s, r)]
     events: list[ev.Event] = [ev.StopRequested(node=n) for n in running]
     events += [ev.StopRequested(node=node_of(r.id), run=r.id) for r in runs]
@@ -294,6 +295,28 @@ def _stop(c: cmd.Stop, s: Situation) -> Handled:
 def _may_stop(s: Situation, run: Run) -> bool:
     is_running = s.tree.nodes[node_of(run.id)].status is Status.RUNNING
     return is_running and not run.stop_requested and not run.is_over and run.checkpoint is None
+
+
+def _can_be_stopped(node: Node) -> bool:
+    works = node.status is Status.RUNNING or finalize.is_repeating(node)
+    return works and not all(r.stop_requested or r.is_over for r in node.runs)
+
+
+def _repeat(c: cmd.Repeat, s: Situation) -> Handled:
+    s.node(c.node)
+    events, text = finalize.repeat(c, s.tree, s.jobs)
+    return _unless_spent(s, Handled(events, text))
+
+
+def _finalize(c: cmd.Finalize, s: Situation) -> Handled:
+    events, text = finalize.finalize(c, s.tree, s.jobs)
+    return _unless_spent(s, Handled(events, text))
+
+
+def _unless_spent(s: Situation, handled: Handled) -> Handled:
+    if handled.events and is_minutes_spent(s.tree):
+        raise over_budget(s.tree)
+    return handled
 
 
 def _set_budget(c: cmd.SetBudget, s: Situation) -> Handled:
@@ -340,6 +363,8 @@ _HANDLERS: dict[str, Callable[[Any, Situation], Handled]] = {
     "pause": _pause,
     "resume": _resume,
     "stop": _stop,
+    "repeat": _repeat,
+    "finalize": _finalize,
     "set_budget": _set_budget,
     "choose_policy": _choose_policy,
 }

@@ -29,12 +29,14 @@ from trex_nb.core.events import Actor, ProposalFailed, ProposalMade
 from trex_nb.core.ids import NodeId, RunId, StudyId, node_of
 from trex_nb.core.node import Node
 from trex_nb.core.result import Insight
+from trex_nb.core.sealed import SealedScore
 from trex_nb.errors import CommandError, StoreError
 from trex_nb.report import html, text
 from trex_nb.report.words import expected_words
 from trex_nb.search.tree import Tree
 from trex_nb.settings import price_in
 from trex_nb.store.artifacts import StudyFolder
+from trex_nb.store.sealed import SealedLog
 from trex_nb.study.carry import carried_over
 from trex_nb.study.decide import Instruction, decide, is_idle
 from trex_nb.study.effects import Effects
@@ -123,6 +125,10 @@ class Study:
     def best(self) -> Node | None:
         """The node with the highest search score among full runs that nobody pruned."""
         return self.tree.best
+
+    def status(self) -> Page:
+        """Where the study stands; with what the test split said, if it was scored."""
+        return Page(text.status_text(self.tree, self.sealed), html.status_html(self.tree, self.sealed))
 
     def show(self, node: str) -> Page:
         """Everything about one node."""
@@ -228,13 +234,27 @@ class Study:
             cmd.SetBudget, rounds=rounds, minutes=minutes, samples=samples, price_per_hour=per_hour, currency=currency
         ))  # fmt: skip
 
+    def repeat(self, node: str, n: int = 2) -> Reply:
+        """See to it that a node's best run is done again under `n` other seeds. Returns at once."""
+        return self.do(_made(cmd.Repeat, node=NodeId(node), n=n))
+
+    def finalize(self, finalists: int = 3, seeds: int = 3, *, again: bool = False) -> Reply:
+        """Repeat the finalists over fresh seeds, pick the winner by these, then score the test split once. Returns at
+        once; `sealed` has the scores when it is done."""
+        return self.do(_made(cmd.Finalize, finalists=finalists, seeds=seeds, again=again))
+
+    @property
+    def sealed(self) -> tuple[SealedScore, ...]:
+        """What the test split said, oldest first: for the person, in no event and in no tree."""
+        return SealedLog(self.folder.finals).read()
+
     def report(self, path: str | Path) -> Path:
         """Write the study as a page (.html) or a notebook (.ipynb) that reads without a kernel; returns the path."""
-        return write_report(self.tree, Path(path))
+        return write_report(self.tree, Path(path), self.sealed)
 
     def export(self, node: str, folder: str | Path) -> Path:
         """Copy a node's best weights, with model card and recipe, into `folder`."""
-        return export(self.tree, self.folder, self._known(node), Path(folder))
+        return export(self.tree, self.folder, self._known(node), Path(folder), self.sealed)
 
     # How it works
 

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 import pytest
 
+from trex_nb.core.items import MOST_ITEMS, pack, unpack
 from trex_nb.core.protocols import Evaluator
 from trex_nb.core.result import Checkpoint, Evaluation, Score
 from trex_nb.core.task import Split, Task
@@ -35,7 +36,9 @@ class FakeEvaluator:
         value = self._score_of(task, checkpoint, split)
         stderr = max((value * (1 - value) / self._n) ** 0.5, 1 / (self._n + 4))
         score = Score(metric=task.metric, split=split, value=value, n=self._n, stderr=stderr)
-        return Evaluation(score=score, evaluator="fake", seconds=0.0)
+        right = round(value * self._n)
+        items = pack([1.0] * right + [0.0] * (self._n - right))  # a better checkpoint is right where a worse one is
+        return Evaluation(score=score, evaluator="fake", seconds=0.0, items=items)
 
 
 class EvaluatorContract:
@@ -100,6 +103,15 @@ class EvaluatorContract:
     ) -> None:
         """Its items stay sealed."""
         assert run(evaluator.evaluate(task, checkpoint, "test")).bad_cases == ()
+
+    def test_item_scores_add_up_to_the_score(
+        self, run: Run[Any], evaluator: Evaluator, task: Task, checkpoint: Checkpoint
+    ) -> None:
+        """One number an item (at most 5,000 are kept), whose mean is the score: nodes are compared item by item."""
+        found = run(evaluator.evaluate(task, checkpoint, "search"))
+        items = unpack(found.items)
+        assert len(items) == min(found.score.n, MOST_ITEMS)
+        assert found.score.n > MOST_ITEMS or abs(items.mean() - found.score.value) <= 0.5 / found.score.n + 1e-6
 
     def test_evaluation_names_the_code_that_scored(
         self, run: Run[Any], evaluator: Evaluator, task: Task, checkpoint: Checkpoint
