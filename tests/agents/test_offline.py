@@ -136,23 +136,49 @@ def test_evidence_beats_chance(name: PolicyName) -> None:
     assert sum(found) / len(found) > sum(chance) / len(chance)
 
 
-def test_probes_come_first_and_the_promising_are_confirmed() -> None:
+def test_probes_come_first() -> None:
     tree = searched(ProbeAndConfirm(), "auto", 6, 0)
     shares = [n.plan.fidelity for n in tree.nodes.values()][1:]
     assert shares[0] == 1  # the recommended plan: an honest first measurement
     assert {*shares} == {PROBE, 1.0}
     assert tree.best is not None
     assert not tree.best.is_probe
-    confirmed = [
-        n
-        for n in tree.nodes.values()
-        if n.parent and n.plan.hypothesis.endswith(".") and "confirm" in n.plan.hypothesis
-    ]
-    assert confirmed
-    for child in confirmed:
-        probe = tree.nodes[child.parent or child.id]
-        assert (child.plan.recipe, child.plan.configs) == (probe.plan.recipe, probe.plan.configs)
-        assert [c.field for c in child.plan.changes] == ["fidelity"]
+
+
+def with_probes() -> Tree:
+    """Four rates tried as probes and in full, agreeing; a fifth, the best of the probes, has no full run."""
+    events: list[ev.Event] = [*succeeded(0, 0.1), ev.PolicyChosen(policy=Policy(name="auto"))]
+    for number, rate in enumerate((1e-3, 3e-3, 9e-3, 2e-2), 1):
+        plan = lora_plan(f"Rate {rate}", learning_rate=rate)
+        probe = plan.model_copy(update={"fidelity": PROBE})
+        for at, (tried, value) in (
+            (2 * number - 1, (probe, 0.4 - number / 20)),
+            (2 * number, (plan, 0.6 - number / 20)),
+        ):
+            events += [proposed(at, plan=tried), approved(at), *succeeded(at, value)]
+    best = lora_plan("Rank 64", learning_rate=1e-3, r=64).model_copy(update={"fidelity": PROBE})
+    return tree_of(events, proposed(9, plan=best), approved(9), succeeded(9, 0.7))
+
+
+def test_the_promising_probe_is_confirmed_in_full() -> None:
+    tree = with_probes()
+    assert list(ProbeAndConfirm().select(tree, 1)) == [node(9)]
+    (plan,) = propose(tree, parent=9).plans
+    assert (plan.recipe, plan.configs, plan.fidelity) == (
+        tree.nodes[node(9)].plan.recipe,
+        tree.nodes[node(9)].plan.configs,
+        1,
+    )
+    assert plan.title == "in full"
+    assert "confirm it in full" in plan.hypothesis
+    assert [c.field for c in plan.changes] == ["fidelity"]
+
+
+def test_a_pruned_probe_is_not_confirmed() -> None:
+    tree = with_probes()
+    for stamped in trees.stamp([ev.NodePruned(node=node(9))], after=tree.seq):
+        tree = tree.apply(stamped)
+    assert list(ProbeAndConfirm().select(tree, 1)) == [node(2)]
 
 
 def test_the_last_round_is_a_full_run() -> None:

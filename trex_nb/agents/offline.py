@@ -33,8 +33,8 @@ from trex_nb.core.plan import Expectation, Plan, Proposal
 from trex_nb.core.protocols import Reflection, TreeView
 from trex_nb.errors import TrexError
 from trex_nb.search.ideas import Idea, children, incumbent, rate, wide_edit
-from trex_nb.search.observed import observations, pending
-from trex_nb.search.probing import is_unconfirmed, shares, surrogate_for
+from trex_nb.search.observed import observations, pending, surrogate_of
+from trex_nb.search.probing import is_unconfirmed, shares
 from trex_nb.search.space import Point, Space, Value, is_of_data, space_for
 from trex_nb.search.surrogate import Prediction, Surrogate
 
@@ -67,7 +67,7 @@ class OfflineResearcher:
         about = tree.nodes[request.of or request.parent]
         base = space.point(about.plan)
         heard = understand(request.directions or "", space, base or space.default())
-        surrogate = surrogate_for(tree, space)
+        surrogate = surrogate_of(tree, space)
         rng = random.Random(f"{self.seed}-{request.request}")
         if request.directions:
             ideas = list(_directed(space, base, heard, request, rng))

@@ -14,14 +14,14 @@ from trex_nb.search.uct import Uct
 
 POLICIES: dict[PolicyName, Callable[[Policy], SearchPolicy]] = {
     "uct": lambda p: Uct(p.c, p.widen),
-    "auto": lambda p: ProbeAndConfirm(Uct(p.c, p.widen)),
+    "auto": lambda _: ProbeAndConfirm(),
     "gbfs": lambda _: GreedyBestFirst(),
     "sequential": lambda _: Sequential(),
 }
 
 ABOUT: dict[PolicyName, str] = {
     "uct": "the tree rule UCT picks the node to refine; every run is a full run",
-    "auto": "ideas are probed on a quarter of the data, and the most promising are confirmed by full runs",
+    "auto": "refines the best full run; ideas may be probed on a quarter of the data, and are confirmed in full",
     "gbfs": "always refine the node with the highest score (greedy best-first)",
     "sequential": "always refine the node that was proposed last (a chain)",
 }

@@ -302,9 +302,9 @@ def fit(space: Space, seen: Sequence[Observation]) -> Surrogate:
 
 def _prior(space: Space) -> tuple[Array, Array]:
     """Means and deviations of the unbounded hyper-parameters. Fine-tuning's own knowledge: the learning rate matters
-    most."""
+    most; and a doubt, whether a run on less data says the same as a full one."""
     lengths = [_RATE_LENGTH if "learning_rate" in f.name else _LENGTH for f in space.fields]
-    return np.array([*lengths, -0.5, 1.5, -4.0]), np.array([1.3] * len(lengths) + [1.0, 0.7, 1.0])
+    return np.array([*lengths, -0.5, 0.5, -4.0]), np.array([1.3] * len(lengths) + [1.0, 0.7, 1.0])
 
 
 def _drawn(posterior: _Posterior) -> Array:

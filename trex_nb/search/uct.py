@@ -29,11 +29,11 @@ def rewards(tree: TreeView) -> dict[NodeId, float]:
     scored = [n for n in tree.nodes.values() if n.score]
     found: dict[NodeId, float] = {}
     for share in {n.plan.fidelity for n in scored}:
-        found |= normalised({n.id: n.score.value for n in scored if n.score and n.plan.fidelity == share})
+        found |= _normalised({n.id: n.score.value for n in scored if n.score and n.plan.fidelity == share})
     return found | {n.id: 0.0 for n in tree.nodes.values() if n.status is Status.FAILED}
 
 
-def normalised(values: Mapping[NodeId, float]) -> dict[NodeId, float]:
+def _normalised(values: Mapping[NodeId, float]) -> dict[NodeId, float]:
     """Values moved and scaled to [0, 1]; all .5 where they are equal."""
     low, high = min(values.values(), default=0.0), max(values.values(), default=0.0)
     return {node: (value - low) / (high - low) if high > low else 0.5 for node, value in values.items()}
