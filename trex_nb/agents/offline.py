@@ -105,9 +105,8 @@ def _ideas(tree: TreeView, space: Space, request: ProposalRequested, rng: random
     start = space.point(parent.plan)
     allowed = shares(tree)
     if tree.policy.name == "auto" and start is not None and is_unconfirmed(tree, parent):
-        yield Idea(
-            start, why=f"{parent.id} was promising on {parent.plan.fidelity:.0%} of the data: confirm it in full."
-        )
+        why = f"{parent.id} was promising on {parent.plan.fidelity:.0%} of the data: confirm it in full."
+        yield Idea(start, why=why, head_start=100.0)  # it was selected for this
     if start is None or not _has_run(tree):
         yield from _openings(space, allowed[0])
     origin = start or space.default()
