@@ -110,7 +110,8 @@ def test_a_fall_within_the_noise_of_the_curve_is_none() -> None:
 
 
 def test_a_fall_to_next_to_nothing_is_no_underfitting() -> None:
-    assert kinds(*ran(1, seen(), [0.4 - 0.042 * i for i in range(10)])) == []
+    assert kinds(*ran(1, seen(0.92), [0.4 - 0.042 * i for i in range(10)])) == []
+    assert kinds(*ran(1, seen(0.92), [0.9 - 0.042 * i for i in range(10)])) == ["underfitting"]
 
 
 def test_nothing_is_said_of_the_curve_of_a_run_that_scores_as_well_as_can_be() -> None:
