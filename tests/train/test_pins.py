@@ -20,10 +20,18 @@ _WEIGHTS = (SliceWeight(slice="b", weight=3.0), SliceWeight(slice="ü", weight=0
 PINS = {
     "empty": (DataRecipe(), "3737e5f4ea36ebb1", "10d926bec01fca48"),
     "dedup": (DataRecipe(ops=(Dedup(),), seed=3), "9203ce862f463cbf", "6820ba46f0bd874a"),
-    "filter": (DataRecipe(ops=(Filter(field="prompt", min_chars=12, max_chars=15),), seed=1), "de5b51df94b9f4ef", "7bbfe149d8d689a6"),
+    "filter": (
+        DataRecipe(ops=(Filter(field="prompt", min_chars=12, max_chars=15),), seed=1),
+        "de5b51df94b9f4ef",
+        "7bbfe149d8d689a6",
+    ),
     "sample": (DataRecipe(ops=(Sample(n=77),), seed=2), "72b99e1cbee778df", "abba5a029d5658ee"),
     "balance": (DataRecipe(ops=(Balance(strength=0.7),), seed=4), "20ed856a87d76edf", "466ad3e60ce55861"),
-    "balance by slice": (DataRecipe(ops=(Balance(by="slice", strength=1.0),), seed=5), "8b8960ff302009f5", "bdfdcc50a14f8903"),
+    "balance by slice": (
+        DataRecipe(ops=(Balance(by="slice", strength=1.0),), seed=5),
+        "8b8960ff302009f5",
+        "bdfdcc50a14f8903",
+    ),
     "mix": (DataRecipe(ops=(Mix(weights=_WEIGHTS),), seed=6), "fcac71f660f68d61", "0585d38975f8a352"),
     "all": (
         DataRecipe(
@@ -43,8 +51,8 @@ def pinned_file(tmp_path: Path) -> Path:
     """300 rows in four uneven slices, a third of them copies, with letters of several scripts."""
     rows = [
         Example(
-            id=f"train-{i}", prompt=f"say {'äß語🙂'[i % 4] * (i % 7)} {i % 200}", answer=("ja", "nein", "vielleicht")[i % 5 % 3],
-            slice="aaabbcüaaa"[i % 200 % 10],
+            id=f"train-{i}", prompt=f"say {'äß語🙂'[i % 4] * (i % 7)} {i % 200}",
+            answer=("ja", "nein", "vielleicht")[i % 5 % 3], slice="aaabbcüaaa"[i % 200 % 10],
         )
         for i in range(300)
     ]  # fmt: skip

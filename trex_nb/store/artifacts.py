@@ -4,6 +4,7 @@
   study.db                       the event log
   leader.lock                    held by the process that starts jobs for this study
   data/train.jsonl               prepared rows, for jobs
+  data/ngrams-8.npy              hashed passages of the search and test prompts, for jobs that decontaminate
   sealed/search.jsonl test.jsonl prepared rows with references, for the evaluator alone
   runs/<run>/                    experiment.ipynb, events.jsonl, adapter/, predictions.search.jsonl, …
 """
@@ -18,6 +19,7 @@ from pathlib import Path
 
 from trex_nb.core.base import Frozen
 from trex_nb.core.ids import RunId, StudyId, is_study_name
+from trex_nb.core.ngrams import NGRAMS_FILE
 from trex_nb.core.task import Split
 
 
@@ -46,6 +48,11 @@ class StudyFolder:
     def train_file(self) -> Path:
         """Prepared train rows."""
         return self.path / "data" / "train.jsonl"
+
+    @property
+    def ngrams_file(self) -> Path:
+        """Hashed passages of the evaluation prompts, beside the train rows."""
+        return self.train_file.with_name(NGRAMS_FILE)
 
     def references(self, split: Split) -> Path:
         """Prepared rows of an evaluation split; read by the evaluator alone."""
