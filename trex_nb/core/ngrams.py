@@ -15,6 +15,7 @@ import re
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from hashlib import blake2b
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -27,13 +28,15 @@ NGRAMS_FILE = f"ngrams-{N}.npy"
 
 _NO_SPACES = "\u0e00-\u0e7f\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff"
 _WORD = re.compile(f"[{_NO_SPACES}]|[^\\W_{_NO_SPACES}]+")
+_NO_PUNCTUATION = {c: " " for c in range(128) if not chr(c).isalnum()}
 _POWERS = [pow(0x9E3779B97F4A7C15, N - 1 - i, 2**64) for i in range(N)]
 _AT_ONCE = 10_000
 
 
 def words(text: str) -> list[str]:
     """The words of a text, case folded, without punctuation."""
-    return _WORD.findall(text.casefold())
+    folded = text.casefold()
+    return folded.translate(_NO_PUNCTUATION).split() if folded.isascii() else _WORD.findall(folded)
 
 
 def normalised(text: str) -> str:
@@ -48,9 +51,9 @@ def whole(texts: Iterable[str]) -> Hashes:
 
 def ngrams(texts: Sequence[str]) -> tuple[Hashes, NDArray[np.int64]]:
     """All n-grams of the texts in order, and for each the number of its text."""
-    hashed = [[_word_hash(word) for word in words(text)] for text in texts]
+    hashed = [list(map(_word_hash, words(text))) for text in texts]
     lengths = np.array([len(h) for h in hashed], dtype=np.int64)
-    flat = np.fromiter((h for text in hashed for h in text), dtype=np.uint64, count=int(lengths.sum()))
+    flat = np.fromiter(chain.from_iterable(hashed), dtype=np.uint64, count=int(lengths.sum()))
     owner = np.repeat(np.arange(len(texts)), lengths)
     count = max(0, len(flat) - N + 1)
     mixed = np.zeros(count, dtype=np.uint64)

@@ -1,7 +1,8 @@
 """Carrying out a DataRecipe: which rows of the train file a run trains on.
 
 The rows come in a seeded random order, so the first share of them is an unbiased sample and a probe at lower fidelity
-trains on a subset of what the full run trains on. They stay on disk, memory-mapped, so there may be a million.
+trains on a subset of what the full run trains on. Only those that are trained on are ever in memory at once, and never
+as Python objects.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from trex_nb.core.recipe import DataRecipe
 from trex_nb.core.row_model import RowModel
 from trex_nb.train.failure import bad_data, stating_failures
 from trex_nb.train.operators.carry import Carrier, Pool
-from trex_nb.train.operators.rows import Rows, as_keys, grouped, key, opened
+from trex_nb.train.operators.rows import Rows, as_keys, grouped, key, opened, taken
 from trex_nb.train.operators.summary import summary
 from trex_nb.train.show import show
 
@@ -45,7 +46,7 @@ def prepare(
     chosen = shuffled[: math.ceil(fidelity * full)]
     if not len(chosen):
         raise bad_data("The recipe leaves no rows to train on.", "wider filter bounds, or fewer operators.")
-    rows = pool.data.select(chosen)
+    rows = taken(pool.data, chosen)
     html, text = summary(rows, len(data), steps)
     show({"text/html": html}, text)
     return rows
@@ -72,7 +73,7 @@ def hold_out(rows: Dataset, seed: int, *, share: float = 0.05, most: int = 64, l
     All copies of a watched row are watched, so a resampled row cannot be on both sides.
     """
     everything = np.arange(len(rows))
-    groups = grouped(as_keys(key(p, a) for p, a in zip(rows["prompt"], rows["answer"], strict=True)))
+    groups = grouped(as_keys(key(p, a) for p, a in zip(rows["prompt"][:], rows["answer"][:], strict=True)))
     if len(rows) < least or len(groups) < 2:
         return everything, everything[:0]
     wanted = min(most, int(share * len(rows)))

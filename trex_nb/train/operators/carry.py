@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,7 +16,7 @@ from trex_nb.train.operators.keep import deduplicated, filtered, matched, sample
 from trex_nb.train.operators.load import loaded
 from trex_nb.train.operators.overlap import decontaminated
 from trex_nb.train.operators.resample import balanced, mixed
-from trex_nb.train.operators.rows import Rows, examples_of, labels
+from trex_nb.train.operators.rows import Rows, counted, examples_of
 
 _SHOWN = 5
 _WITH_A_REASON = (ops.Dedup, ops.NearDedup, ops.Decontaminate, ops.Filter, ops.Match, ops.Judge)
@@ -104,7 +103,6 @@ def _grown(pool: Pool, more: Dataset) -> Pool:
 
 def _step(op: ops.Op, before: Pool, after: Pool) -> Step:
     gone = np.setdiff1d(before.rows, after.rows)
-    numbers, names = labels(before.data, "slice")
-    by_slice = Counter({names[code]: n for code, n in Counter(numbers[gone].tolist()).items()})
+    by_slice = counted(before.data, gone)
     shown = examples_of(before.data, gone[:_SHOWN]) if isinstance(op, _WITH_A_REASON) else []
     return Step(op, len(before.rows), len(after.rows), tuple(by_slice.most_common()), tuple(shown))

@@ -27,9 +27,10 @@ _FEW_SHARE = 0.001
 def decontaminated(op: Decontaminate, data: Dataset, rows: Rows, train_file: Path) -> Rows:
     """Rows without those that share a passage with an evaluation prompt."""
     known = read_sealed(train_file.with_name(NGRAMS_FILE))
-    is_rare = counts(data, rows, known) <= most_common(len(np.unique(rows)))
+    total, suspects = counts(data, rows, known)
+    is_rare = total <= most_common(len(np.unique(rows)))
     dropped = [np.arange(0)]
-    for numbers, values in walked(data, rows, _COLUMNS):
+    for numbers, values in walked(data, suspects, _COLUMNS):
         is_found = places(whole(values[0]), known) >= 0
         for texts in values:
             found, owner = ngrams(texts)
@@ -53,10 +54,12 @@ def read_sealed(path: Path) -> Hashes:
         raise bad_data(what, "start the task again under another name (it was begun before there were any).") from error
 
 
-def counts(data: Dataset, rows: Rows, known: Hashes) -> NDArray[np.int64]:
-    """In how many distinct rows each of the `known` n-grams occurs."""
+def counts(data: Dataset, rows: Rows, known: Hashes) -> tuple[NDArray[np.int64], Rows]:
+    """In how many distinct rows each of the `known` n-grams occurs, and the rows that have any of them or are one."""
+    suspects = [np.arange(0)]
     total = np.zeros(len(known) + 1, dtype=np.int64)  # one more: never empty, and the place of -1
     for numbers, values in walked(data, rows, _COLUMNS):
+        is_found = places(whole(values[0]), known) >= 0
         pairs = []
         for texts in values:
             found, owner = ngrams(texts)
@@ -64,7 +67,9 @@ def counts(data: Dataset, rows: Rows, known: Hashes) -> NDArray[np.int64]:
             pairs.append(at[at >= 0] * len(numbers) + owner[at >= 0])
         once = np.unique(np.concatenate(pairs))
         total[: len(known)] += np.bincount(once // len(numbers), minlength=len(known))
-    return total
+        is_found[once % len(numbers)] = True
+        suspects.append(numbers[is_found])
+    return total, np.concatenate(suspects)
 
 
 def _has_run(is_hit: NDArray[np.bool_], owner: NDArray[np.int64], texts: int, least: int) -> NDArray[np.bool_]:

@@ -6,6 +6,7 @@ Nothing here holds more rows as Python objects than one batch.
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from hashlib import blake2b
 from itertools import islice
@@ -27,6 +28,7 @@ Rows = NDArray[np.int64]
 Columns = tuple[list[str], ...]
 
 BATCH = 5_000
+_MOST_IN_MEMORY = 1 << 30  # bytes
 SCHEMA = pa.schema([(name, pa.string()) for name in Example.model_fields])
 
 
@@ -120,6 +122,12 @@ def labels(data: Dataset, column: str) -> tuple[Rows, list[str]]:
     return numbers, coded.chunk(0).dictionary.to_pylist()
 
 
+def counted(data: Dataset, rows: Rows) -> Counter[str]:
+    """How many of `rows` there are of each slice; equal counts in the order of first appearance."""
+    numbers, names = labels(data, "slice")
+    return Counter({names[numbers[rows[at[0]]]]: len(at) for at in grouped(numbers[rows])})
+
+
 def grouped(codes: NDArray[Any]) -> list[Rows]:
     """The places of equal codes, in the order of first appearance."""
     if not len(codes):
@@ -142,6 +150,14 @@ def key(*texts: str) -> bytes:
 def as_keys(keys: Iterable[bytes]) -> NDArray[Any]:
     """Keys as an array that sorts and compares."""
     return np.frombuffer(b"".join(keys), dtype=[("low", "<u8"), ("high", "<u8")])
+
+
+def taken(data: Dataset, rows: Rows) -> Dataset:
+    """The rows in their order, in memory; beyond a gigabyte they stay where they are and are looked up."""
+    table = data.data.table
+    if table.nbytes > _MOST_IN_MEMORY:
+        return data.select(rows)
+    return Dataset(InMemoryTable(table.take(pa.array(rows))))
 
 
 def examples_of(data: Dataset, rows: Rows) -> list[Example]:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from html import escape
 from typing import Any
 
+import numpy as np
 from datasets import Dataset
 
 from trex_nb.core.task import Example
 from trex_nb.train.operators.carry import Step
+from trex_nb.train.operators.rows import counted
 
 _SLICES = 12
 _REMOVED_SLICES = 5
@@ -18,7 +19,7 @@ _REMOVED_SLICES = 5
 
 def summary(rows: Dataset, available: int, steps: Sequence[Step]) -> tuple[str, str]:
     """HTML and plain text; everything that comes from the data is escaped."""
-    slices = Counter(rows["slice"]).most_common(_SLICES)
+    slices = counted(rows, np.arange(len(rows))).most_common(_SLICES)
     head = f"{len(rows)} rows of {available}"
     lines = [f"{head}: " + ", ".join(f"{name} {count}" for name, count in slices)]
     lines += [f"  {told(step)}: {step.before} → {step.after}{_removed(step, ' · removed ')}" for step in steps]
