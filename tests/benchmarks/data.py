@@ -33,7 +33,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--small", type=int, default=100_000)
-    parser.add_argument("--one", nargs=3, metavar=("WHAT", "FOLDER", "ROWS"), help="a single measurement, as JSON")
+    parser.add_argument("--one", nargs=3, metavar=("WHAT", "FOLDER", "ROWS"), help="one measurement, as JSON")
     a = parser.parse_args()
     if a.one:
         print(json.dumps(_measured(a.one[0], Path(a.one[1]), int(a.one[2]))))

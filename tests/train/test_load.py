@@ -14,6 +14,7 @@ from datasets import Dataset
 from tests.train.pools import example, kept
 from trex_nb.core.recipe import Convert, DataRecipe, Load, Template
 from trex_nb.core.task import Example
+from trex_nb.store.row_files import as_text
 from trex_nb.train import TrainingFailed, export, prepare
 from trex_nb.train.operators.load import reader_of
 
@@ -39,6 +40,7 @@ SHAPES: list[tuple[str, dict[str, Any], tuple[str, str]]] = [
     ("conversation", {"messages": LONG}, ("User: a\n\nAssistant: b\n\nUser: c", "d")),
     ("conversation", {"messages": TURNS[1:]}, ("", "")),
     ("choices", {"question": "Sky?", "choices": ["red", "blue"], "answer": 1}, SKY),
+    ("choices", {"question": "2 + 0?", "choices": ["0", "2"], "answer": "2"}, ("2 + 0?\nA. 0\nB. 2", "B")),
     ("choices", {"question": "Sky?", "choices": ["red", "blue"], "answer": "blue"}, SKY),
     ("choices", {"question": "Sky?", "options": ["red", "blue"], "answer": "B"}, SKY),
     ("choices", {"question": "Sky?", "choices": {"text": ["red", "blue"], "label": ["1", "2"]}, "answerKey": "2"}, SKY),
@@ -47,7 +49,7 @@ SHAPES: list[tuple[str, dict[str, Any], tuple[str, str]]] = [
 
 @pytest.mark.parametrize(("shape", "row", "pair"), SHAPES)
 def test_common_shapes_become_prompt_and_answer(shape: Any, row: dict[str, Any], pair: tuple[str, str]) -> None:
-    assert reader_of(Convert(shape=shape))(row) == pair
+    assert reader_of(Convert(shape=shape))({name: as_text(value) for name, value in row.items()}) == pair
 
 
 def written(folder: Path, kind: str) -> Path:
@@ -76,7 +78,13 @@ def test_rows_of_a_file_join_those_that_are_there(kind: str, tmp_path: Path) -> 
 def test_at_most_so_many_rows_with_the_name_as_slice(tmp_path: Path) -> None:
     read = Template(prompt="{q}", answer="{a}")
     found = kept(Load(source=str(written(tmp_path, "jsonl")), rows=read, name="wiki", most=1), [], beside=tmp_path)
-    assert found == [Example(id="wiki-0", prompt="grün", answer="green", slice="wiki")]
+    assert found == [Example(id="wiki-1", prompt="grün", answer="green", slice="wiki")]
+
+
+def test_cells_stay_the_text_they_are(tmp_path: Path) -> None:
+    (tmp_path / "codes.csv").write_text("code,date\n007,2024-01-02T00:00:00\n3.10,\u00e9\n", encoding="utf-8")
+    found = kept(Load(source="codes.csv", rows=Template(prompt="{code}", answer="{date}")), [], beside=tmp_path)
+    assert [(e.prompt, e.answer) for e in found] == [("007", "2024-01-02T00:00:00"), ("3.10", "é")]
 
 
 def test_a_pinned_file_that_changed_is_refused(tmp_path: Path) -> None:
@@ -90,7 +98,7 @@ def test_a_pinned_file_that_changed_is_refused(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("op", "said"), [
     (Load(source="none.jsonl", rows=READ), "none.jsonl cannot be loaded"),
-    (Load(source="more.jsonl", rows=Template(prompt="{nope}", answer="{a}")), "row 1 is not as the recipe says"),
+    (Load(source="more.jsonl", rows=Template(prompt="{nope}", answer="{a}")), "line 1 is not as the recipe says"),
     (Load(source="more.jsonl", rows=Template(prompt="{", answer="{a}")), "prompt is not a template"),
     (Load(source="more.jsonl", rows=Convert(shape="alpaca")), "instruction"),
 ])  # fmt: skip

@@ -18,7 +18,7 @@ from trex_nb.core.ngrams import normalised
 from trex_nb.core.task import Example, Split, Task
 from trex_nb.core.templates import parse_template
 from trex_nb.errors import TaskError
-from trex_nb.study.rows import Line
+from trex_nb.store.row_files import Line
 
 _FEWEST = 30
 _HELD_OUT = 0.15

@@ -28,7 +28,7 @@ Rows = NDArray[np.int64]
 Columns = tuple[list[str], ...]
 
 BATCH = 5_000
-_MOST_IN_MEMORY = 1 << 30  # bytes
+_MOST_IN_MEMORY = 1 << 26  # bytes
 SCHEMA = pa.schema([(name, pa.string()) for name in Example.model_fields])
 
 
@@ -97,14 +97,17 @@ def _example(line: bytes, number: int, name: str) -> Example:
 
 def walked(data: Dataset, rows: Rows, columns: Sequence[str]) -> Iterator[tuple[Rows, Columns]]:
     """The distinct `rows` in order, a batch at a time: their numbers, and their values column by column."""
-    distinct = np.unique(rows)
+    for numbers, part in _parts(data, np.unique(rows), columns):
+        yield numbers, tuple(column.to_pylist() for column in part.columns)
+
+
+def _parts(data: Dataset, distinct: Rows, columns: Sequence[str]) -> Iterator[tuple[Rows, pa.RecordBatch]]:
     start = 0
     for chunk in data.data.table.select(columns).to_batches(max_chunksize=BATCH):
         stop = start + len(chunk)
         numbers = distinct[np.searchsorted(distinct, start) : np.searchsorted(distinct, stop)]
         if len(numbers):
-            part = chunk if len(numbers) == len(chunk) else chunk.take(pa.array(numbers - start))
-            yield numbers, tuple(column.to_pylist() for column in part.columns)
+            yield numbers, chunk if len(numbers) == len(chunk) else chunk.take(pa.array(numbers - start))
         start = stop
 
 
@@ -153,11 +156,14 @@ def as_keys(keys: Iterable[bytes]) -> NDArray[Any]:
 
 
 def taken(data: Dataset, rows: Rows) -> Dataset:
-    """The rows in their order, in memory; beyond a gigabyte they stay where they are and are looked up."""
+    """The rows in their order, in memory; where they are large they stay on disk and are looked up."""
     table = data.data.table
-    if table.nbytes > _MOST_IN_MEMORY:
+    if table.nbytes * len(rows) > _MOST_IN_MEMORY * len(table):
         return data.select(rows)
-    return Dataset(InMemoryTable(table.take(pa.array(rows))))
+    distinct, places = np.unique(rows, return_inverse=True)
+    parts = [part for _, part in _parts(data, distinct, SCHEMA.names)]
+    together = pa.Table.from_batches(parts, schema=SCHEMA).combine_chunks()
+    return Dataset(InMemoryTable(together.take(pa.array(places))))
 
 
 def examples_of(data: Dataset, rows: Rows) -> list[Example]:
