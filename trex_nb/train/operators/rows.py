@@ -12,6 +12,7 @@ from hashlib import blake2b
 from itertools import islice
 from pathlib import Path
 from typing import Any, BinaryIO
+from uuid import uuid4
 
 import numpy as np
 import pyarrow as pa
@@ -73,7 +74,12 @@ def written(batches: Iterator[pa.RecordBatch], path: Path) -> Dataset:
 
 def in_memory(batches: Iterable[pa.RecordBatch]) -> Dataset:
     """`batches` as a Dataset without a file."""
-    return Dataset(InMemoryTable(pa.Table.from_batches(batches, schema=SCHEMA)))
+    return _without_file(pa.Table.from_batches(batches, schema=SCHEMA))
+
+
+def _without_file(table: pa.Table) -> Dataset:
+    # With no fingerprint given, datasets pickles all rows to make one: six times their size, for a cache of no use.
+    return Dataset(InMemoryTable(table), fingerprint=uuid4().hex[:16])
 
 
 def as_batch(examples: Sequence[Example]) -> pa.RecordBatch:
@@ -163,7 +169,7 @@ def taken(data: Dataset, rows: Rows) -> Dataset:
     distinct, places = np.unique(rows, return_inverse=True)
     parts = [part for _, part in _parts(data, distinct, SCHEMA.names)]
     together = pa.Table.from_batches(parts, schema=SCHEMA).combine_chunks()
-    return Dataset(InMemoryTable(together.take(pa.array(places))))
+    return _without_file(together.take(pa.array(places)))
 
 
 def examples_of(data: Dataset, rows: Rows) -> list[Example]:
