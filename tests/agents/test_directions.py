@@ -14,9 +14,18 @@ SLICES = (("red", 600), ("light blue", 300), ("misc", 100))
 SPACE = space_for(FACTS.model_copy(update={"train": 1000, "slices": SLICES}), BASE)
 POINT = {**SPACE.default(), "learning_rate": 0.006}  # rank 16, alpha 32, 2 epochs, batches of 16, warmup 0.05
 LORA = {"method": "lora"}
-DATA = {"share", "dedup", "balance", "weight[red]", "weight[light blue]", "weight[misc]"}
+DATA = {"share", "dedup", "decontaminate", "balance", "weight[red]", "weight[light blue]", "weight[misc]"}
 
 SAID: dict[str, dict[str, Any]] = {
+    "remove near-duplicates": {"dedup": "near"},
+    "drop near duplicates from the training data": {"dedup": "near"},
+    "near dedup": {"dedup": "near"},
+    "fuzzy deduplication": {"dedup": "near"},
+    "dedup=near": {"dedup": "near"},
+    "please decontaminate the data": {"decontaminate": True},
+    "remove contaminated rows": {"decontaminate": True},
+    "decontaminate=yes": {"decontaminate": True},
+    "no decontamination": {"decontaminate": False},
     "rank 32": LORA | {"r": 32},
     "use rank 32": LORA | {"r": 32},
     "try r=8": LORA | {"r": 8},

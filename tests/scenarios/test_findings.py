@@ -22,9 +22,9 @@ from trex_nb.evaluate.wire import ScoreRequest
 from trex_nb.evaluate.worker import Worker
 from trex_nb.search.tree import Tree
 from trex_nb.store.artifacts import write_rows
+from trex_nb.store.row_files import Line
 from trex_nb.study.base_model import base_facts
 from trex_nb.study.intake import Source, prepare
-from trex_nb.study.rows import Line
 from trex_nb.study.start import baseline_plan
 from trex_nb.testing.trees import approved, node, stamp, submitted
 from trex_nb.tiny import path as tiny

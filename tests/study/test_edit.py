@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from trex_nb.core.plan import Plan
-from trex_nb.core.recipe import DataRecipe, Dedup, Filter, Sample
+from trex_nb.core.recipe import DataRecipe, Decontaminate, Dedup, Filter, Load, Match, NearDedup, Sample, Template
 from trex_nb.errors import CommandError
 from trex_nb.search.space import space_for
 from trex_nb.study.edit import edited
@@ -30,6 +30,22 @@ def test_the_recipe_is_changed_too_and_keeps_what_has_no_knob() -> None:
     assert change(plan, share=0.5, dedup=True).recipe == DataRecipe(ops=(keep, Dedup(), Sample(n=50)), seed=5)
 
 
+def test_near_copies_and_contamination_are_switched_on_and_off() -> None:
+    clean = change(dedup="near", decontaminate=True)
+    assert clean.recipe.ops == (Decontaminate(), NearDedup())
+    assert change(clean, dedup=True, decontaminate=False).recipe.ops == (Dedup(),)
+    assert change(clean, dedup=False).recipe.ops == (Decontaminate(),)
+
+
+def test_what_a_switch_stands_for_keeps_its_settings() -> None:
+    ops = (
+        Load(source="more.jsonl", rows=Template(prompt="{q}", answer="{a}")), Match(field="prompt", pattern="a"),
+        Decontaminate(n=10), NearDedup(threshold=0.9),
+    )  # fmt: skip
+    plan = PLAN.model_copy(update={"recipe": DataRecipe(ops=ops, seed=5)})
+    assert change(plan, share=0.5).recipe == DataRecipe(ops=(*ops, Sample(n=50)), seed=5)
+
+
 def test_an_edit_to_full_fine_tuning_drops_what_only_adapters_have() -> None:
     assert change(method="full").configs[0].method == "full"
 
@@ -41,7 +57,8 @@ def test_the_share_of_a_probe_is_a_field() -> None:
 @pytest.mark.parametrize(("fields", "said"), [
     ({"rnak": 3}, "no field 'rnak'"), ({"r": "many"}, "r: Input should be a valid integer"), ({"r": 0}, "r: "),
     ({"share": 2}, "share is a number from 0 to 1"), ({"share": "half"}, "share is a number"), ({"share": 0}, "share"),
-    ({"dedup": "maybe"}, "dedup is true or false"), ({"balance": float("nan")}, "balance is a number"),
+    ({"dedup": "maybe"}, "dedup is true or false"), ({"decontaminate": "near"}, "decontaminate is true or false"),
+    ({"balance": float("nan")}, "balance is a number"),
     ({"weight[red]": 0}, "weight[red] is a number"), ({"weight[green]": 1}, "no field 'weight[green]'"),
     ({"learning_rate": float("inf")}, "learning_rate"), ({"fidelity": 2}, "fidelity"), ({"method": "dpo"}, "dpo"),
     ({"method": "full", "r": 4}, "the method full does not have it"),

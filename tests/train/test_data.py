@@ -11,10 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.train.pools import rows_of
 from trex_nb.core.job import FAILURE_MIME
 from trex_nb.core.recipe import Balance, DataRecipe, Dedup, Filter, Mix, Op, Sample, SliceWeight
 from trex_nb.core.task import Example
-from trex_nb.train.data import hold_out, prepare, rows_of
+from trex_nb.train.data import hold_out, prepare
 from trex_nb.train.failure import TrainingFailed
 
 pytestmark = pytest.mark.usefixtures("shown")

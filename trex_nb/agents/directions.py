@@ -12,6 +12,7 @@ and besides:
 
     cosine / linear / constant schedule · full fine-tuning · lora · no lora · attention only · all linear layers
     balance [0.5] · no balancing · dedup · no dedup · half / a quarter / all of the data · 50% of the data · 500 rows
+    remove near-duplicates · decontaminate · no decontamination
     more / less data · more / fewer <slice> · focus on <slice> · oversample <slice>
     keep the data (or the learning rate, rank, …) · keep the rest · change only the rank
 """
@@ -261,6 +262,13 @@ def _quantity(words: str, space: Space, point: Point) -> dict[str, Value] | None
 
 # What is no number, or has a phrase of its own
 
+_COPIES = r"near[ -]?(?:duplicates?|copies|dups?)(?: rows| examples)?"
+_NEAR = (
+    rf"(?:drop|remove|filter(?: out)?|no|without)(?: the| all| any)? {_COPIES}"
+    r"|(?:near|fuzzy)[ -]?de-?dup(?:licate|lication|e)?|de-?dup\s*[=:]\s*near"
+)
+_CLEAN = r"de-?contaminat(?:e|ion|ing)"
+_CONTAMINATED = r"(?:drop|remove|filter(?: out)?|no|without)(?: the| all| any)? contaminat(?:ion|ed)"
 _EPOCHS = next(k for k in _KNOBS if k.field == "num_train_epochs")
 _DATA = r"(?:of )?(?:the |my |our )?(?:training |train )?(?:data(?:set)?|rows|examples|samples|set)"
 _NOT = r"(?:no|without|don't|do not|don't use|do not use|skip|turn off|disable|stop)(?: the| any)?"
@@ -313,6 +321,10 @@ _RULES: tuple[tuple[str, Effect], ...] = (
     (rf"{_BALANCE}{_CLASSES}\s*(?:strength|of|to|by|=|:|at)?\s*{_N}", lambda s: {"balance": _number(s.match)}),
     (rf"{_BALANCE}{_CLASSES}", lambda _: {"balance": 1.0}),
     (rf"{_NOT} {_BALANCE}{_CLASSES}", lambda _: {"balance": 0.0}),
+    (rf"(?:{_NEAR})(?: (?:in|from))?(?: {_DATA})?", lambda _: {"dedup": "near"}),
+    (rf"{_NOT} {_CLEAN}(?: {_DATA})?|decontaminate\s*[=:]\s*(?:no|false)", lambda _: {"decontaminate": False}),
+    (rf"(?:{_CLEAN}|{_CONTAMINATED})(?: {_DATA})?|decontaminate\s*[=:]\s*(?:yes|true)",
+     lambda _: {"decontaminate": True}),
     (rf"{_NOT} de-?dup(?:lication|licate|e)?(?: {_DATA})?|keep duplicates", lambda _: {"dedup": False}),
     (rf"de-?dup(?:licate|lication|e)?(?: {_DATA})?|(?:drop|remove|no|without)(?: the| all)? duplicates?(?: rows)?",
      lambda _: {"dedup": True}),
@@ -354,7 +366,7 @@ def _slice_weight(words: str, space: Space, point: Point) -> dict[str, Value] | 
 
 # What is to stay
 
-_DATA_FIELDS = ("share", "dedup", "balance")
+_DATA_FIELDS = ("share", "dedup", "decontaminate", "balance")
 _KEEP = re.compile(
     r"(?:keep|freeze|same|leave|don't (?:change|touch)|do not (?:change|touch)|no changes? to)"
     r"(?: the| my)? (?P<what>.+?)(?: as (?:it is|they are|is)| alone| the same| unchanged| fixed)?"
@@ -370,7 +382,7 @@ _KEPT: Mapping[str, tuple[str, ...]] = {
     "batch size": ("per_device_train_batch_size",),
     "method": ("method",), "lora": ("method",), "schedule": ("lr_scheduler_type",), "scheduler": ("lr_scheduler_type",),
     "warmup": ("warmup_steps",), "weight decay": ("weight_decay",), "target modules": ("target_modules",),
-    "balance": ("balance",), "dedup": ("dedup",),
+    "balance": ("balance",), "dedup": ("dedup",), "decontamination": ("decontaminate",),
 }  # fmt: skip
 _REST = ("rest", "everything else", "everything", "others", "other settings", "all else", "else", "all other settings")
 

@@ -1,22 +1,85 @@
 """A DataRecipe: which rows a run trains on, as data. Operators apply in order; equal recipes have equal hashes, so
 runs that share a recipe share the prepared rows.
 
-Operators act on prepared `Example`s (prompt, answer, slice). They are carried out in `trex_nb.train.data`.
+Operators act on prepared `Example`s (prompt, answer, slice). They are carried out in `trex_nb.train.operators`. What
+changes raw columns (`Convert`, `Template`) is therefore a part of `Load`, the one operator that meets them; and writing
+rows to a file is no operator but a function (`train.export`), since it changes no row.
 """
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from trex_nb.core.base import Frozen, content_hash
+
+Shape = Literal["alpaca", "conversation", "choices", "pair"]
+
+
+class Template(Frozen):
+    """Raw columns become a row by templates such as `"Question: {question}"`; `slice` names a column."""
+
+    by: Literal["template"] = "template"
+    prompt: str = Field(min_length=1)
+    answer: str = Field(min_length=1)
+    slice: str | None = None
+
+
+class Convert(Frozen):
+    """Raw columns of a common shape become a row; `slice` names a column.
+
+    alpaca: instruction, input, output. conversation: messages (role, content) or conversations (from, value), the last
+    assistant turn being the answer. choices: question, choices, answer (a number from 0, a letter or the text), asked
+    for by letter. pair: prompt or question or input, with answer or completion or response or output.
+    """
+
+    by: Literal["shape"] = "shape"
+    shape: Shape
+    slice: str | None = None
+
+
+class Load(Frozen):
+    """Add the rows of another source: a path (.jsonl .csv .parquet; relative to the train file) or a hub id
+    `owner/name[:config]`. At most `most` rows; those with an empty prompt or answer are left out.
+
+    `revision` pins the content: a commit of a hub dataset, or the first hex digits of a file's sha256, which is
+    checked. Rows without a slice column get the slice `name`.
+    """
+
+    op: Literal["load"] = "load"
+    source: str = Field(min_length=1)
+    split: str = "train"
+    revision: str | None = None
+    rows: Annotated[Convert | Template, Field(discriminator="by")]
+    name: str = "loaded"
+    most: int = Field(1_000_000, ge=1)
 
 
 class Dedup(Frozen):
     """Keep the first of rows with equal prompt and answer."""
 
     op: Literal["dedup"] = "dedup"
+
+
+class NearDedup(Frozen):
+    """Keep the first of rows that are nearly equal: estimated Jaccard similarity of words and word pairs at least
+    `threshold`. Rows with different short answers (up to three words) are never near: they show a contrast."""
+
+    op: Literal["near_dedup"] = "near_dedup"
+    threshold: float = Field(0.8, ge=0.5, le=1)
+
+
+class Decontaminate(Frozen):
+    """Remove rows whose text shares `n` words in a row with a prompt of the search or test split, or whose whole prompt
+    is one. Passages that many training rows have are boilerplate and do not count.
+
+    13 words are GPT-3's choice (arXiv 2005.14165, appendix C).
+    """
+
+    op: Literal["decontaminate"] = "decontaminate"
+    n: int = Field(13, ge=8, le=64)
 
 
 class Filter(Frozen):
@@ -26,6 +89,34 @@ class Filter(Frozen):
     field: Literal["prompt", "answer"]
     min_chars: int = Field(0, ge=0)
     max_chars: int = Field(1_000_000, ge=1)
+
+
+class Match(Frozen):
+    """Keep rows in whose `field` the regular expression `pattern` is found (with `keep` false: those where it is
+    not)."""
+
+    op: Literal["match"] = "match"
+    field: Literal["prompt", "answer", "slice"]
+    pattern: str = Field(min_length=1, max_length=1000)
+    keep: bool = True
+
+    @field_validator("pattern")
+    @classmethod
+    def _compiles(cls, value: str) -> str:
+        try:
+            re.compile(value)
+        except re.error as error:
+            raise ValueError(f"not a regular expression: {error}") from error
+        return value
+
+
+class Split(Frozen):
+    """Hold out `share` of the prompts, drawn at random, all rows of a prompt together. `part` is the side that stays:
+    two recipes that differ in `part` alone have no prompt in common."""
+
+    op: Literal["split"] = "split"
+    share: float = Field(gt=0, lt=1)
+    part: Literal["rest", "held"] = "rest"
 
 
 class Sample(Frozen):
@@ -61,7 +152,37 @@ class Mix(Frozen):
     weights: tuple[SliceWeight, ...] = Field(min_length=1)
 
 
-Op = Annotated[Dedup | Filter | Sample | Balance | Mix, Field(discriminator="op")]
+class Generate(Frozen):
+    """Add up to `n` rows that a model writes after `instruction`, each from a row it is shown."""
+
+    op: Literal["generate"] = "generate"
+    instruction: str = Field(min_length=1, max_length=4000)
+    n: int = Field(ge=1)
+
+
+class Judge(Frozen):
+    """Keep rows to which a model gives a score of at least `least` (0 to 1) on `question`."""
+
+    op: Literal["judge"] = "judge"
+    question: str = Field(min_length=1, max_length=4000)
+    least: float = Field(0.5, ge=0, le=1)
+
+
+class Select(Frozen):
+    """Keep `n` rows that cover the rows well: each next one is the farthest from those chosen (k-centre greedy).
+
+    Distances are between `embedding`s: `hashed` counts words and word pairs in 256 hashed places, so it sees wording
+    and not meaning; `model` asks the model that the caller gave.
+    """
+
+    op: Literal["select"] = "select"
+    n: int = Field(ge=1)
+    embedding: Literal["hashed", "model"] = "hashed"
+
+
+Growing = Load | Generate
+Keeping = Dedup | NearDedup | Decontaminate | Filter | Match | Split | Sample | Balance | Mix | Judge | Select
+Op = Annotated[Growing | Keeping, Field(discriminator="op")]
 
 
 class DataRecipe(Frozen):
@@ -74,3 +195,13 @@ class DataRecipe(Frozen):
     def hash(self) -> str:
         """Identity of the recipe: equal recipes give equal rows from equal data."""
         return content_hash(self)
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether the rows follow from the recipe and the study's data alone: no model asked, no unpinned source."""
+        return not any(
+            isinstance(op, Generate | Judge)
+            or (isinstance(op, Load) and op.revision is None)
+            or (isinstance(op, Select) and op.embedding == "model")
+            for op in self.ops
+        )

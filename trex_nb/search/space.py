@@ -17,7 +17,7 @@ import numpy as np
 
 from trex_nb.core.events import BaseFacts, DataFacts
 from trex_nb.core.plan import Change, Plan
-from trex_nb.core.recipe import Balance, DataRecipe, Dedup, Filter, Mix, Op, Sample, SliceWeight
+from trex_nb.core.recipe import Balance, DataRecipe, Decontaminate, Dedup, Mix, NearDedup, Op, Sample, SliceWeight
 from trex_nb.core.training import FullTraining, LoraTraining, TrainingConfig, Untrained
 
 Value = float | int | str | bool
@@ -27,6 +27,7 @@ _ATTENTION = ("q_proj", "k_proj", "v_proj", "o_proj")
 _COMMON = ("num_train_epochs", "per_device_train_batch_size", "warmup_steps", "weight_decay", "lr_scheduler_type")
 _HEADLINE = ("method", "learning_rate", "r", "num_train_epochs")
 _NO_KNOB = ("gradient_accumulation_steps", "max_length", "lora_dropout", "use_rslora")
+_KNOBS = (Decontaminate, NearDedup, Dedup, Balance, Mix, Sample)
 _MOST_SLICES = 8
 _LONGEST = 4096
 
@@ -50,7 +51,7 @@ class Field:
             return min(1.0, max(0.0, math.log(float(value) / self.low) / span))
         last = max(1, len(self.values) - 1)
         if self.is_categorical:
-            return self.values.index(value) / last if value in self.values else 0.0
+            return self.values.index(value) / last if value in self.values else float(bool(value))
         return float(np.interp(float(value), [float(v) for v in self.values], range(len(self.values)))) / last
 
     @property
@@ -58,10 +59,15 @@ class Field:
         """Whether the choices have no order."""
         return self.values is not None and any(isinstance(v, (str, bool)) for v in self.values)
 
+    @property
+    def is_searched(self) -> bool:
+        """Whether there is a choice; a field with one value is a switch that only a person turns."""
+        return self.values is None or len(self.values) > 1
+
     def draw(self, rng: random.Random) -> Value:
         """A value drawn uniformly (reals on the log scale)."""
         if self.values is not None:
-            return rng.choice(self.values)
+            return rng.choice(self.values) if self.is_searched else self.default
         return _rounded(self.low * (self.high / self.low) ** rng.random())
 
     def step(self, value: Value, rng: random.Random) -> Value:
@@ -72,7 +78,7 @@ class Field:
                 factor = 1 / factor
             return _rounded(min(self.high, max(self.low, float(value) * factor)))
         if self.is_categorical or value not in self.values:
-            return rng.choice([v for v in self.values if v != value])
+            return rng.choice([v for v in self.values if v != value]) if self.is_searched else not value
         at = self.values.index(value)
         near = [i for i in (at - 1, at + 1) if 0 <= i < len(self.values)]
         return self.values[rng.choice(near)]
@@ -122,7 +128,7 @@ class Space:
 
     def edit(self, point: Point, rng: random.Random, frozen: frozenset[str] = frozenset()) -> Point:
         """A neighbour of `point`: one to three of its fields changed, none of `frozen`."""
-        free = [f for f in self.active(point) if f.name not in frozen]
+        free = [f for f in self.active(point) if f.is_searched and f.name not in frozen]
         count = min(len(free), rng.choice((1, 1, 2, 2, 3)))
         changed = {f.name: f.step(point.get(f.name, f.default), rng) for f in rng.sample(free, count)}
         return self.completed({**point, **changed})
@@ -141,7 +147,11 @@ class Space:
         found: dict[str, Value] = {}
         for op in recipe.ops:
             if isinstance(op, Dedup):
-                found["dedup"] = True
+                found.setdefault("dedup", True)
+            elif isinstance(op, NearDedup):
+                found["dedup"] = "near"
+            elif isinstance(op, Decontaminate):
+                found["decontaminate"] = True
             elif isinstance(op, Balance):
                 found["balance"] = op.strength
             elif isinstance(op, Sample):
@@ -170,8 +180,7 @@ class Space:
         kept = {n: getattr(old, n) for n in _NO_KNOB if n in type(old).model_fields and n in type(config).model_fields}
         if isinstance(old, LoraTraining) and point.get("target_modules") == _modules(old):
             kept["target_modules"] = old.target_modules
-        filters = [op for op in parent.recipe.ops if isinstance(op, Filter)]
-        return recipe.model_copy(update={"ops": (*filters, *recipe.ops)}), config.model_copy(update=kept)
+        return below(parent.recipe, recipe), config.model_copy(update=kept)
 
     def changes(self, before: Point | None, after: Point) -> tuple[Change, ...]:
         """What a child changes, field by field. Where the method is new, that is what a reader wants to know first, and
@@ -186,8 +195,10 @@ class Space:
 
     def _ops(self, point: Point) -> list[Op]:
         ops: list[Op] = []
-        if point.get("dedup"):
-            ops.append(Dedup())
+        if point.get("decontaminate"):
+            ops.append(Decontaminate())
+        if dedup := point.get("dedup"):
+            ops.append(NearDedup() if dedup == "near" else Dedup())
         if balance := float(point.get("balance", 0)):
             ops.append(Balance(strength=balance))
         weights = {n[7:-1]: float(v) for n, v in point.items() if n.startswith("weight[") and v != 1}
@@ -196,6 +207,14 @@ class Space:
         if (rows := self._rows(float(point.get("share", 1)))) < self.train_rows:
             ops.append(Sample(n=rows))
         return ops
+
+
+def below(old: DataRecipe, new: DataRecipe) -> DataRecipe:
+    """`new` in the place of `old`: operators that no knob stands for stay, and those with a switch keep their
+    settings."""
+    kept = [op for op in old.ops if not isinstance(op, _KNOBS)]
+    own: dict[type[Op], Op] = {type(op): op for op in old.ops if isinstance(op, NearDedup | Decontaminate)}
+    return new.model_copy(update={"ops": (*kept, *(own.get(type(op), op) for op in new.ops))})
 
 
 def _as_config(point: Point) -> Point:
@@ -230,7 +249,8 @@ def space_for(data: DataFacts, base: BaseFacts) -> Space:
         Field("alpha_ratio", 2, (1, 2, 4), method="lora"),
         Field("target_modules", "all-linear", ("all-linear", "attention"), method="lora"),
         Field("share", 1.0, (0.25, 0.5, 1.0)),
-        Field("dedup", default=False, values=(False, True)),
+        Field("dedup", default=False, values=(False, True)),  # a person may also say "near"
+        Field("decontaminate", default=False, values=(False,)),
         *_label_fields(data),
     ]
     longest = data.longest_prompt + data.longest_answer

@@ -5,6 +5,7 @@
   leader.lock                    held by the process that starts jobs for this study
   data/train.jsonl               prepared rows, for jobs
   data/<hash>/                   the rows one recipe makes of them, shared by runs (written by jobs)
+  data/ngrams-8.npy              hashed passages of the search and test prompts, for jobs that decontaminate
   sealed/search.jsonl test.jsonl prepared rows with references, for the evaluator alone
   sealed/finals.jsonl            what the test split said: for the person alone
   runs/<run>/                    experiment.ipynb, events.jsonl, adapter/, predictions.search.jsonl, …
@@ -21,6 +22,7 @@ from pathlib import Path
 
 from trex_nb.core.base import Frozen
 from trex_nb.core.ids import RunId, StudyId, is_study_name
+from trex_nb.core.ngrams import NGRAMS_FILE
 from trex_nb.core.task import Split
 
 RESUME_ONLY = ("optimizer.pt", "scheduler.pt", "scaler.pt", "rng_state.pth", "trainer_state.json", "training_args.bin")
@@ -52,6 +54,11 @@ class StudyFolder:
     def train_file(self) -> Path:
         """Prepared train rows."""
         return self.path / "data" / "train.jsonl"
+
+    @property
+    def ngrams_file(self) -> Path:
+        """Hashed passages of the evaluation prompts, beside the train rows."""
+        return self.train_file.with_name(NGRAMS_FILE)
 
     def references(self, split: Split) -> Path:
         """Prepared rows of an evaluation split; read by the evaluator alone."""

@@ -1,7 +1,7 @@
 """Editing a plan in place: the person's `field=value` pairs, checked, onto a plan that has not run. Pure.
 
 Fields are a training config's own (spelled as in peft and trl), the recipe's knobs of the search space (`share`,
-`balance`, `dedup`, `weight[slice]`), and `fidelity`.
+`balance`, `dedup`, `decontaminate`, `weight[slice]`), and `fidelity`.
 """
 
 from __future__ import annotations
@@ -13,13 +13,12 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from trex_nb.core.plan import Plan
-from trex_nb.core.recipe import Filter
 from trex_nb.core.training import FullTraining, LoraTraining, TrainingConfig, Untrained
 from trex_nb.errors import CommandError
-from trex_nb.search.space import Space, Value
+from trex_nb.search.space import Space, Value, below
 
 _CONFIG: TypeAdapter[TrainingConfig] = TypeAdapter(TrainingConfig)
-_RECIPE = ("share", "balance", "dedup")
+_RECIPE = ("share", "balance", "dedup", "decontaminate")
 
 
 def edited(plan: Plan, fields: Mapping[str, Any], space: Space) -> Plan:
@@ -64,15 +63,15 @@ def _recipe(plan: Plan, fields: Mapping[str, Any], space: Space) -> Any:
     if not fields or point is None:
         return plan.recipe
     recipe, _ = space.build({**point, **{n: _checked(n, v) for n, v in fields.items()}}, plan.recipe.seed)
-    others = [op for op in plan.recipe.ops if isinstance(op, Filter)]  # the space has no knob for them
-    return recipe.model_copy(update={"ops": (*others, *recipe.ops)})
+    return below(plan.recipe, recipe)
 
 
 def _checked(name: str, value: Any) -> Value:
-    if name == "dedup":
-        if isinstance(value, bool):
-            return value
-        raise CommandError(f"dedup is true or false (got {value!r}).", "dedup=true")
+    if name in ("dedup", "decontaminate"):
+        if isinstance(value, bool) or (name, value) == ("dedup", "near"):
+            return value  # type: ignore[no-any-return]
+        more = ", or near for near copies too" if name == "dedup" else ""
+        raise CommandError(f"{name} is true or false{more} (got {value!r}).", f"{name}=true")
     lowest, highest = {"share": (0.0, 1.0), "balance": (0.0, 1.0)}.get(name, (0.0, 20.0))
     is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
     if not is_number or not lowest <= value <= highest or (value == 0 and name != "balance"):

@@ -8,16 +8,17 @@ Splits that the person did not give are drawn from the training rows, equal prom
 from __future__ import annotations
 
 import random
-import string
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from trex_nb.core.base import content_hash
 from trex_nb.core.events import DataFacts
-from trex_nb.core.task import Example, Row, Split, Task
+from trex_nb.core.ngrams import normalised
+from trex_nb.core.task import Example, Split, Task
+from trex_nb.core.templates import parse_template
 from trex_nb.errors import TaskError
-from trex_nb.study.rows import Line
+from trex_nb.store.row_files import Line
 
 _FEWEST = 30
 _HELD_OUT = 0.15
@@ -65,39 +66,8 @@ def prepare(task: Task, train: Source, search: Source | None, test: Source | Non
     return _with_facts(task, pool, final["search"], final["test"], warnings, shared)
 
 
-_HOW = "write columns as {name}, a brace as {{"
-
-
-@dataclass(frozen=True, slots=True)
-class _Template:
-    """Text and column names in turn. Columns are put in as they are: no attributes, indices or format codes."""
-
-    parts: tuple[tuple[str, str | None], ...]
-
-    @property
-    def fields(self) -> list[str]:
-        return [field for _, field in self.parts if field is not None]
-
-    def filled(self, row: Row) -> str:
-        return "".join(text + (row[field] if field is not None else "") for text, field in self.parts)
-
-
-def _template(text: str, what: str) -> _Template:
-    try:
-        parsed = list(string.Formatter().parse(text))
-    except ValueError as error:
-        raise TaskError(f"{what} is not a template: {error}.", _HOW) from error
-    coded = next((f for _, f, code, conversion in parsed if code or conversion), None)
-    if coded is not None:
-        raise TaskError(f"{what}: {{{coded}}} has a format code, which templates do not have.", _HOW)
-    template = _Template(tuple((before, field) for before, field, _, _ in parsed))
-    if not template.fields:
-        raise TaskError(f"{what} names no column: it would be the same for every row.", _HOW)
-    return template
-
-
 def _examples(task: Task, source: Source, warnings: list[str]) -> list[Example]:
-    prompts, answers = _template(task.prompt, "prompt"), _template(task.answer, "answer")
+    prompts, answers = parse_template(task.prompt, "prompt"), parse_template(task.answer, "answer")
     wanted = [*prompts.fields, *answers.fields, *([task.slice] if task.slice else [])]
     found: list[Example] = []
     empty: list[int] = []
@@ -160,15 +130,15 @@ def _split_off(
 
 def _decontaminated(train: list[Example], held: dict[str, list[Example]], warnings: list[str]) -> list[Example]:
     for name, rows in held.items():
-        prompts = {_normal(e.prompt) for e in rows}
-        shared = [e for e in train if _normal(e.prompt) in prompts]
+        prompts = {normalised(e.prompt) for e in rows}
+        shared = [e for e in train if normalised(e.prompt) in prompts]
         if shared:
             warnings.append(
                 f"{len(shared)} training rows stand in the {name} split too and were left out of training "
                 f"({shared[0].id} …)."
             )
-            train = [e for e in train if _normal(e.prompt) not in prompts]
-    both = {_normal(e.prompt) for e in held["search"]} & {_normal(e.prompt) for e in held["test"]}
+            train = [e for e in train if normalised(e.prompt) not in prompts]
+    both = {normalised(e.prompt) for e in held["search"]} & {normalised(e.prompt) for e in held["test"]}
     if both:
         warnings.append(f"{len(both)} prompts stand in both the search and the test split.")
     return train
@@ -176,17 +146,13 @@ def _decontaminated(train: list[Example], held: dict[str, list[Example]], warnin
 
 def _shared(train: list[Example], held: dict[str, list[Example]]) -> dict[str, int]:
     """How many training rows have a prompt of the search and of the test split, and how many prompts these share."""
-    prompts = {name: {_normal(e.prompt) for e in rows} for name, rows in held.items()}
-    asked = [_normal(e.prompt) for e in train]
+    prompts = {name: {normalised(e.prompt) for e in rows} for name, rows in held.items()}
+    asked = [normalised(e.prompt) for e in train]
     return {
         "in_search": sum(p in prompts["search"] for p in asked),
         "in_test": sum(p in prompts["test"] for p in asked),
         "in_both": len(prompts["search"] & prompts["test"]),
     }
-
-
-def _normal(text: str) -> str:
-    return " ".join(text.casefold().split())
 
 
 def _capped(search: list[Example], seed: int, warnings: list[str]) -> list[Example]:
@@ -215,7 +181,7 @@ def _with_facts(
         train=len(train), search=len(search), test=len(test), slices=tuple(slices), closed_answers=is_closed,
         longest_prompt=max(len(e.prompt) for e in train), longest_answer=max(len(e.answer) for e in train),
         mean_chars=sum(len(e.prompt) + len(e.answer) for e in train) / len(train), warnings=tuple(warnings),
-        duplicates=len(train) - len({(_normal(e.prompt), _normal(e.answer)) for e in train}), **shared,
+        duplicates=len(train) - len({(normalised(e.prompt), normalised(e.answer)) for e in train}), **shared,
     )  # fmt: skip
     return Prepared(final["train"], final["search"], final["test"], facts)
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from trex_nb.core import commands as cmd
 from trex_nb.core.events import Event, NodeApproved, NodeProposed, ProposalMade, StudyCreated
 from trex_nb.core.ids import ROOT, StudyId, is_study_name, node_id
+from trex_nb.core.ngrams import write_sealed
 from trex_nb.core.plan import Change, Expectation, Plan
 from trex_nb.core.recipe import DataRecipe
 from trex_nb.core.result import Start
@@ -111,6 +112,7 @@ def _create(
         write_rows(part.train_file, prepared.train)
         write_rows(part.references("search"), prepared.search)
         write_rows(part.references("test"), prepared.test)
+        write_sealed(part.ngrams_file, (e.prompt for e in (*prepared.search, *prepared.test)))
         created = StudyCreated(
             study=folder.path.name, task=task, origin=found.origin, data=prepared.facts, base=base,
             root=baseline_plan(),

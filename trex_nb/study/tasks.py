@@ -20,8 +20,9 @@ from pydantic import BaseModel, ValidationError
 
 from trex_nb.core.task import DataFiles, EmbeddedTask, Row, Splits, Task, TaskFile
 from trex_nb.errors import TaskError
+from trex_nb.store.row_files import Line
 from trex_nb.study.intake import Source
-from trex_nb.study.rows import Line, read_lines
+from trex_nb.study.rows import read_lines
 
 _GROUP = "trex_nb.tasks"
 

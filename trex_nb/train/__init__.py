@@ -20,17 +20,20 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from trex_nb.train.base import Base, load_base, warm
     from trex_nb.train.cache import prepare_once
-    from trex_nb.train.data import prepare
+    from trex_nb.train.data import export, prepare
     from trex_nb.train.failure import TrainingFailed
     from trex_nb.train.outcome import finish
     from trex_nb.train.sft import Fitted, fit
 
-__all__ = ["Base", "Fitted", "TrainingFailed", "finish", "fit", "load_base", "prepare", "prepare_once", "warm"]
+__all__ = [
+    "Base", "Fitted", "TrainingFailed", "export", "finish", "fit", "load_base", "prepare", "prepare_once", "warm",
+]  # fmt: skip
 
 _HOMES = {
     "Base": "base",
     "Fitted": "sft",
     "TrainingFailed": "failure",
+    "export": "data",
     "finish": "outcome",
     "fit": "sft",
     "load_base": "base",

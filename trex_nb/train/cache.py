@@ -54,7 +54,7 @@ def _key(recipe: DataRecipe, train_file: Path, fidelity: float, limit: int | Non
 @cache
 def _code() -> str:
     """A hash of the code that prepares rows: what an older version left is not taken for what this one would make."""
-    sources = sorted(Path(__file__).parent.glob("*.py"))
+    sources = sorted(Path(__file__).parent.rglob("*.py"))
     return content_hash([path.read_text(encoding="utf-8") for path in sources])
 
 

@@ -1,0 +1,70 @@
+"""Recipes written by earlier versions: their hashes, and the rows they give, stay what they were.
+
+A run key holds the recipe, and a replayed export is promised the same rows; so a change here is a break, not an update.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import pytest
+
+from trex_nb.core.recipe import Balance, DataRecipe, Dedup, Filter, Mix, Sample, SliceWeight
+from trex_nb.core.task import Example
+from trex_nb.train.data import prepare
+
+pytestmark = pytest.mark.usefixtures("shown")
+
+_WEIGHTS = (SliceWeight(slice="b", weight=3.0), SliceWeight(slice="ü", weight=0.25))
+PINS = {
+    "empty": (DataRecipe(), "3737e5f4ea36ebb1", "10d926bec01fca48"),
+    "dedup": (DataRecipe(ops=(Dedup(),), seed=3), "9203ce862f463cbf", "6820ba46f0bd874a"),
+    "filter": (
+        DataRecipe(ops=(Filter(field="prompt", min_chars=12, max_chars=15),), seed=1),
+        "de5b51df94b9f4ef",
+        "7bbfe149d8d689a6",
+    ),
+    "sample": (DataRecipe(ops=(Sample(n=77),), seed=2), "72b99e1cbee778df", "abba5a029d5658ee"),
+    "balance": (DataRecipe(ops=(Balance(strength=0.7),), seed=4), "20ed856a87d76edf", "466ad3e60ce55861"),
+    "balance by slice": (
+        DataRecipe(ops=(Balance(by="slice", strength=1.0),), seed=5),
+        "8b8960ff302009f5",
+        "bdfdcc50a14f8903",
+    ),
+    "mix": (DataRecipe(ops=(Mix(weights=_WEIGHTS),), seed=6), "fcac71f660f68d61", "0585d38975f8a352"),
+    "all": (
+        DataRecipe(
+            ops=(
+                Filter(field="answer", max_chars=6), Balance(strength=0.5), Dedup(), Mix(weights=_WEIGHTS),
+                Balance(by="slice", strength=0.3), Sample(n=150),
+            ),
+            seed=7,
+        ),
+        "3418978f826777bc", "45fca946abe40d9d",
+    ),
+}  # fmt: skip
+
+
+@pytest.fixture
+def pinned_file(tmp_path: Path) -> Path:
+    """300 rows in four uneven slices, a third of them copies, with letters of several scripts."""
+    rows = [
+        Example(
+            id=f"train-{i}", prompt=f"say {'äß語🙂'[i % 4] * (i % 7)} {i % 200}",
+            answer=("ja", "nein", "vielleicht")[i % 5 % 3], slice="aaabbcüaaa"[i % 200 % 10],
+        )
+        for i in range(300)
+    ]  # fmt: skip
+    path = tmp_path / "train.jsonl"
+    path.write_text("".join(row.model_dump_json() + "\n" for row in rows), encoding="utf-8")
+    return path
+
+
+@pytest.mark.parametrize("name", PINS)
+def test_a_recipe_of_before_has_its_hash_and_gives_its_rows(name: str, pinned_file: Path) -> None:
+    recipe, hashed, rows = PINS[name]
+    full = prepare(recipe, pinned_file)
+    probe = prepare(recipe, pinned_file, fidelity=0.3, limit=120)
+    said = "|".join("\0".join(map(str, row.values())) for part in (full, probe) for row in part)
+    assert (recipe.hash, hashlib.sha256(said.encode()).hexdigest()[:16]) == (hashed, rows)
