@@ -25,7 +25,7 @@ from dataclasses import dataclass
 
 from pydantic import ValidationError
 
-from trex_nb.search.space import Point, Space, Value
+from trex_nb.search.space import DATA_FIELDS, Point, Space, Value
 
 UNDERSTOOD = (
     'words such as "rank 32", "lr 3e-3", "halve the learning rate", "3 epochs", "batch size 8", "full fine-tuning", '
@@ -366,7 +366,6 @@ def _slice_weight(words: str, space: Space, point: Point) -> dict[str, Value] | 
 
 # What is to stay
 
-_DATA_FIELDS = ("share", "dedup", "decontaminate", "balance")
 _KEEP = re.compile(
     r"(?:keep|freeze|same|leave|don't (?:change|touch)|do not (?:change|touch)|no changes? to)"
     r"(?: the| my)? (?P<what>.+?)(?: as (?:it is|they are|is)| alone| the same| unchanged| fixed)?"
@@ -375,7 +374,7 @@ _ONLY = re.compile(
     r"(?:change only|only change|just change|change just|change nothing but|nothing but)(?: the)? (?P<what>.+)"
 )
 _KEPT: Mapping[str, tuple[str, ...]] = {
-    "data": _DATA_FIELDS, "recipe": _DATA_FIELDS, "data recipe": _DATA_FIELDS,
+    "data": DATA_FIELDS, "recipe": DATA_FIELDS, "data recipe": DATA_FIELDS,
     "learning rate": ("learning_rate", "full_learning_rate"), "lr": ("learning_rate", "full_learning_rate"),
     "rank": ("r",), "r": ("r",), "alpha": ("alpha_ratio",),
     "epochs": ("num_train_epochs",), "number of epochs": ("num_train_epochs",),
@@ -403,5 +402,5 @@ def _named(what: str, space: Space) -> frozenset[str] | None:
     names = _KEPT.get(what)
     if names is None:
         return None
-    weights = [n for n in space.names if n.startswith("weight[")] if names is _DATA_FIELDS else []
+    weights = [n for n in space.names if n.startswith("weight[")] if names is DATA_FIELDS else []
     return frozenset((*names, *weights))

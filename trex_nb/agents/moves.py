@@ -53,7 +53,6 @@ def suggestion(finding: Finding, space: Space, point: Point, config: TrainingCon
 
 
 _BESIDES: Mapping[FindingKind, str] = {
-    "contamination": "the decontaminate operator, which removes training rows that are nearly the same",
     "cut_answers": "a larger max_new_tokens in the task, if right answers are longer than that",
 }
 
@@ -157,6 +156,10 @@ def _duplicates(here: _Here, _: Finding) -> list[Edit]:
     return [here.choose("dedup", value=True)]
 
 
+def _contaminated(_here: _Here, _: Finding) -> list[Edit]:
+    return [{"decontaminate": True}]
+
+
 def _nothing(_here: _Here, _: Finding) -> list[Edit]:
     """The answer is not a knob: see `repairs` and `suggestion`."""
     return []
@@ -175,5 +178,5 @@ _ANSWERS: Mapping[FindingKind, Callable[[_Here, Finding], list[Edit]]] = {
     "imbalance": _imbalance,
     "forgetting": _forgetting,
     "duplicates": _duplicates,
-    "contamination": _nothing,
+    "contamination": _contaminated,
 }

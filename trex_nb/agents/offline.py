@@ -20,12 +20,12 @@ from dataclasses import dataclass
 
 from trex_nb.agents.advice import advice
 from trex_nb.agents.context import memory_context
-from trex_nb.agents.diagnosis import diagnose, moves
+from trex_nb.agents.diagnosis import diagnose, moves, repairs
 from trex_nb.agents.directions import UNDERSTOOD, Directions, understand
 from trex_nb.agents.estimate import estimate
 from trex_nb.agents.evidence import summary
 from trex_nb.agents.insights import lessons
-from trex_nb.agents.wording import share_changed, title
+from trex_nb.agents.wording import other_changes, title
 from trex_nb.core.events import ProposalRequested
 from trex_nb.core.ids import NodeId
 from trex_nb.core.node import Node
@@ -195,8 +195,10 @@ def _has_run(tree: TreeView) -> bool:
 
 def _bare(tree: TreeView, space: Space, request: ProposalRequested, idea: Idea) -> Plan:
     """The idea as a plan of one run, with nothing said about it yet."""
-    parent = tree.nodes[request.parent].plan
-    recipe, config = space.child(parent, idea.point, tree.task.seed)
+    parent = tree.nodes[request.parent]
+    recipe, config = space.child(parent.plan, idea.point, tree.task.seed)
+    for finding in parent.findings:
+        config = config.model_copy(update=repairs(finding, config))
     return Plan(
         title="…", hypothesis="…", recipe=recipe, configs=(config,), fidelity=idea.fidelity,
         expected=Expectation(minutes=0, memory_mb=0),
@@ -209,7 +211,7 @@ def _plan(
     parent = tree.nodes[request.parent]
     plan = _bare(tree, space, request, chosen.idea)
     others = tuple(space.child(parent.plan, p, tree.task.seed)[1] for p in chosen.variants)
-    changed = (*space.changes(space.point(parent.plan), chosen.idea.point), *share_changed(parent.plan, plan))
+    changed = (*space.changes(space.point(parent.plan), chosen.idea.point), *other_changes(parent.plan, plan))
     cost = estimate(tree, plan.recipe, plan.configs[0], plan.fidelity)
     above = _comparable(tree, parent, plan.fidelity)
     predicted = chosen.prediction

@@ -39,24 +39,19 @@ def described(tree: TreeView, space: Space, parent: Node, plan: Plan) -> Plan:
     """An edited plan told anew: title, changes against `parent`, cost. What was predicted of the old one is dropped."""
     point = space.point(plan)
     assert point is not None  # only plans that train can be edited
-    changed = (*space.changes(space.point(parent.plan), point), *_others(parent.plan, plan))
+    changed = (*space.changes(space.point(parent.plan), point), *other_changes(parent.plan, plan))
     cost = estimate(tree, plan.recipe, plan.configs[0], plan.fidelity)
     expected = Expectation(**cost.said, risk=plan.expected.risk)
     return plan.model_copy(update={"title": title(changed, plan.fidelity), "changes": changed, "expected": expected})
 
 
-def _others(before: Plan, after: Plan) -> tuple[Change, ...]:
+def other_changes(before: Plan, after: Plan) -> tuple[Change, ...]:
     """Changes in what the search space has no knob for."""
     old, new = before.configs[0], after.configs[0]
     fields = [] if isinstance(old, Untrained) else [n for n in _OUTSIDE_SPACE if hasattr(old, n) and hasattr(new, n)]
     found = [(n, getattr(old, n), getattr(new, n)) for n in fields]
     changed = tuple(Change(field=n, before=str(b), after=str(a)) for n, b, a in found if a != b)
-    return (*changed, *share_changed(before, after))
-
-
-def share_changed(before: Plan, after: Plan) -> tuple[Change, ...]:
-    """The change in the share of the data that is used, if any; the baseline uses none."""
-    old = 1.0 if isinstance(before.configs[0], Untrained) else before.fidelity
-    if old == after.fidelity:
-        return ()
-    return (Change(field="fidelity", before=f"{old:g}", after=f"{after.fidelity:g}"),)
+    share = 1.0 if isinstance(old, Untrained) else before.fidelity
+    if share == after.fidelity:
+        return changed
+    return (*changed, Change(field="fidelity", before=f"{share:g}", after=f"{after.fidelity:g}"))

@@ -27,6 +27,9 @@ _ATTENTION = ("q_proj", "k_proj", "v_proj", "o_proj")
 _COMMON = ("num_train_epochs", "per_device_train_batch_size", "warmup_steps", "weight_decay", "lr_scheduler_type")
 _HEADLINE = ("method", "learning_rate", "r", "num_train_epochs")
 _NO_KNOB = ("gradient_accumulation_steps", "max_length", "lora_dropout", "use_rslora")
+DATA_FIELDS = ("share", "dedup", "decontaminate", "balance")
+"""Knobs that choose rows; the weights of slices do so too."""
+
 _KNOBS = (Decontaminate, NearDedup, Dedup, Balance, Mix, Sample)
 _MOST_SLICES = 8
 _LONGEST = 4096
@@ -230,7 +233,7 @@ def _show(value: Value | None) -> str:
 
 def is_of_data(name: str) -> bool:
     """Whether a knob chooses rows, and not how they are trained on."""
-    return name in ("share", "dedup", "balance") or name.startswith("weight[")
+    return name in DATA_FIELDS or name.startswith("weight[")
 
 
 def space_for(data: DataFacts, base: BaseFacts) -> Space:
