@@ -5,7 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from trex_nb.evaluate.metrics import macro_f1
+from trex_nb.core.items import unpack
+from trex_nb.core.task import Example, MetricName
+from trex_nb.evaluate.judge import answered, judge
+from trex_nb.evaluate.metrics import macro_f1, macro_f1_items
 from trex_nb.evaluate.statistics import Floats, bootstrap_stderr, least_stderr, mean_stderr
 
 
@@ -37,3 +40,25 @@ def test_bootstrap_of_macro_f1_is_seeded() -> None:
     first, again = (bootstrap_stderr(lambda w: macro_f1(expected, got, w), 100) for _ in range(2))
     assert first == again
     assert 0.02 < first < 0.08
+
+
+def test_pseudo_values_of_macro_f1_have_its_mean_and_its_bootstrap_error() -> None:
+    """The mean also with a class of a single item (no linear error can speak for that one)."""
+    rng = np.random.default_rng(1)
+    expected = [str(c) for c in rng.choice(["a", "b"], 400, p=[0.8, 0.2])]
+    kept, odd = rng.random((2, 400)) < 0.7
+    got = [e if k else "nonsense" if o else "a" for e, k, o in zip(expected, kept, odd, strict=True)]
+    items = macro_f1_items(expected, got)
+    assert items.mean() == pytest.approx(float(macro_f1(expected, got)[0]))
+    error = bootstrap_stderr(lambda w: macro_f1(expected, got, w), 400, resamples=3000)
+    assert items.std() / 20 == pytest.approx(error, rel=0.05)
+    rare = macro_f1_items([*expected, "rare"], [*got, "a"])
+    assert rare.mean() == pytest.approx(float(macro_f1([*expected, "rare"], [*got, "a"])[0]))
+
+
+def test_an_evaluation_keeps_the_items_its_score_is_the_mean_of(examples: list[Example]) -> None:
+    metrics: tuple[MetricName, ...] = ("accuracy", "macro_f1", "rouge1")
+    for metric in metrics:
+        got = [e.answer if i % 3 else "hm" for i, e in enumerate(examples)]
+        found = judge(answered(examples, got, metric), metric, "search", None, 1.0)
+        assert unpack(found.items).mean() == pytest.approx(found.score.value, abs=1e-6)
