@@ -31,10 +31,14 @@ fix: .venv/test                 ## format and mend what can be mended by machine
 	$(BIN)/ruff format trex_nb ftbench tests
 	$(BIN)/ruff check --fix trex_nb ftbench tests
 
-bench: .venv/test               ## the benchmarks, each beside a rival
+bench: .venv/bench              ## the benchmarks, each beside a rival (an hour or more)
 	$(BIN)/python -m tests.benchmarks.load
 	$(BIN)/python -m tests.benchmarks.jobs
+	$(BIN)/python -m tests.benchmarks.data
+	$(BIN)/python -m tests.benchmarks.estimates
+	$(BIN)/python -m tests.benchmarks.stopping --curves reports/stopping.jsonl
 	$(BIN)/python -m tests.benchmarks.quality
+	$(BIN)/python -m tests.benchmarks.search
 
 widget:                         ## bundle the browser half (needs Node; users do not)
 	cd widgets && npm ci --no-audit --no-fund && npm run build
@@ -47,6 +51,10 @@ clean:
 
 .venv/demo: .venv/bin/python pyproject.toml $(CONSTRAINTS)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c $(CONSTRAINTS) -e ".[train]"
+	touch $@
+
+.venv/bench: .venv/test
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c $(CONSTRAINTS) -e ".[train,test,bench]"
 	touch $@
 
 .venv/test: .venv/demo

@@ -4,7 +4,7 @@ Runs of one node train on the same rows and measure their loss on the same held-
 training (rungs). A run is hopeless when, at the newest rung that it shares with a sibling, all of this holds:
 
 - it is not in the better half of the runs that reached the rung (successive halving with eta 2, asynchronous as in
-  ASHA: Jamieson and Talwalkar 2016; Li et al. 2020);
+  ASHA: Jamieson and Talwalkar 2016; Li et al. 2020), or its loss is `far` times the best one's;
 - the best sibling's losses, row by row, are lower by more than chance: a sign-flip permutation test of the paired
   differences (Fisher 1935; p as in Phipson and Smyth 2010), one-sided, at `alpha` divided by the number of rungs
   looked at and of ordered pairs of runs (Bonferroni). So where no two runs differ, a round loses a run with a
@@ -23,6 +23,7 @@ in `RULE` were chosen on real rounds with all of that in them (`tests/benchmarks
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -42,11 +43,13 @@ Rungs = Mapping[RunId, Mapping[int, CurvePoint]]
 @dataclass(frozen=True, slots=True)
 class Rule:
     """The numbers of the rule: the chance that a round of equally good runs loses one, the factor by which a loss
-    must be higher, by how much at least (nats per answer token), and the first rung at which a run may be stopped."""
+    must be higher, by how much at least (nats per answer token), the factor above which a run of the better half is
+    hopeless too, and the first rung at which a run may be stopped."""
 
     alpha: float = 0.05
     margin: float = 1.5
     least: float = 0.02
+    far: float = 3.0
     first_rung: int = 1
 
 
@@ -126,9 +129,11 @@ def _judged(run: Run, runs: Sequence[Run], rungs: Rungs, rule: Rule) -> Hopeless
     means = {name: sum(items) / len(items) for name, items in losses.items()}
     hopeful = [s.id for s in shared[rung] if _is_hopeful(s)]
     better = sum(mean < means[run.id] for mean in means.values())
-    if not hopeful or better < (len(means) + 1) // 2:
+    if not hopeful:
         return None
     best = min(hopeful, key=lambda name: means[name])
+    if better < (len(means) + 1) // 2 and means[run.id] <= rule.far * means[best]:
+        return None
     if means[run.id] <= max(rule.margin * means[best], means[best] + rule.least):
         return None
     p = p_worse(losses[run.id], losses[best])
