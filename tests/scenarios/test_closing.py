@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.scenarios.house import House
+from tests.scenarios.house import House, until
 from trex_nb.errors import CommandError
 from trex_nb.widget.live import LiveTree
 
@@ -15,7 +15,10 @@ from trex_nb.widget.live import LiveTree
 def test_waiting_ends_when_the_study_is_closed(build: Callable[..., House]) -> None:
     house = build(is_auto=False)
     study = house.open()
+    study.plan(1)
+    study.approve("n1")
     study.run()
+    until(study, lambda _: "n1.1" in house.launcher.jobs)  # a job that never ends: there is something to wait for
     refused: list[str] = []
 
     def wait() -> None:

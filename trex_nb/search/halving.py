@@ -23,7 +23,6 @@ in `RULE` were chosen on real rounds with all of that in them (`tests/benchmarks
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
