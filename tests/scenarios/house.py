@@ -12,8 +12,8 @@ from trex_nb.core.job import Failed, Finished, JobSpec, JobUpdate, Progressed, S
 from trex_nb.core.protocols import Researcher, Store
 from trex_nb.core.result import Checkpoint, Cost, Failure
 from trex_nb.core.task import Budget, Split, Task
+from trex_nb.search.policies import AsChosen
 from trex_nb.search.tree import Tree
-from trex_nb.search.uct import Uct
 from trex_nb.settings import Settings
 from trex_nb.store.artifacts import StudyFolder
 from trex_nb.store.memory import MemoryStore
@@ -74,7 +74,7 @@ class House:
         if not list(store.read(NAME)):
             store.append(NAME, [self._created], actor="human", time=now(), expected_seq=0)
         parts = Parts(
-            store, self.researcher, self.executor, self.launcher, self.evaluator, Uct(), self.settings
+            store, self.researcher, self.executor, self.launcher, self.evaluator, AsChosen(), self.settings
         )  # fmt: skip
         self._open.append(Study(NAME, self.folder, parts, lead or SoleLead()))
         return self._open[-1]

@@ -122,6 +122,13 @@ def test_a_new_budget_is_taken_over_when_a_study_is_opened_again(desk: Desk) -> 
     assert desk.start().tree.budget.rounds == 9
 
 
+def test_a_policy_is_named_in_the_yaml_and_may_change(desk: Desk) -> None:
+    assert desk.start().tree.policy.name == "uct"
+    desk.studies.pop().close()
+    desk.write("task.yaml", YAML + "policy: auto\n")
+    assert desk.start().tree.policy.name == "auto"
+
+
 @pytest.mark.parametrize(("name", "change", "what"), [
     ("task.yaml", lambda t: t.replace("Section:", "Kind:"), "another task"),
     ("dev.jsonl", lambda t: t.replace("net", "doc"), "another data"),

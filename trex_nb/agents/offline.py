@@ -23,8 +23,8 @@ from trex_nb.agents.context import memory_context
 from trex_nb.agents.diagnosis import diagnose, moves, repairs
 from trex_nb.agents.directions import UNDERSTOOD, Directions, understand
 from trex_nb.agents.estimate import estimate
-from trex_nb.agents.evidence import summary
 from trex_nb.agents.insights import lessons
+from trex_nb.agents.summary import summary
 from trex_nb.agents.wording import other_changes, title
 from trex_nb.core.events import ProposalRequested
 from trex_nb.core.ids import NodeId

@@ -65,6 +65,7 @@ def status_section(tree: Tree, sealed: final.Sealed = ()) -> tuple[Block, ...]:
         ("luck", final.luck_words(tree)),
         *_final_facts(tree, sealed),
         ("budget", words.budget_words(tree)),
+        ("policy", "" if tree.policy.name == "uct" else tree.policy.name),
         ("insights", insight_words(tree)),
         ("estimates so far", estimates_words(tree)),
         ("saved", words.saved_words(tree.nodes.values())),

@@ -163,13 +163,14 @@ def _replayed(replay: Replay, start: Start | None) -> list[Event]:
 
 
 def _differing(known: Task, asked: Task) -> str:
-    """Names of the fields in which two tasks differ, the budget left aside."""
-    fields = [n for n in Task.model_fields if n != "budget" and getattr(known, n) != getattr(asked, n)]
+    """Names of the fields in which two tasks differ, those left aside that a study may change."""
+    free = ("budget", "policy")
+    fields = [n for n in Task.model_fields if n not in free and getattr(known, n) != getattr(asked, n)]
     return ", ".join(fields)
 
 
 def _check_same(study: Study, found: Found, data_hash: str) -> None:
-    """Refuse to go on under a name whose task or data have changed since; a new budget is taken over."""
+    """Refuse to go on under a name whose task or data have changed since; a new budget or policy is taken over."""
     tree = study.tree
     known, asked = tree.task, found.task
     changed = [
@@ -196,3 +197,5 @@ def _check_same(study: Study, found: Found, data_hash: str) -> None:
     if asked.budget not in known_budgets:
         said = {n: v for n, v in asked.budget.model_dump().items() if v not in (None, "")}
         study.do(cmd.SetBudget(**said))
+    if asked.policy not in (known.policy, tree.policy):
+        study.do(cmd.ChoosePolicy(**asked.policy.model_dump()))
