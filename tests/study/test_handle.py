@@ -122,3 +122,10 @@ def test_stopping_one_run_of_a_round_gives_no_round_back_while_others_go_on() ->
     assert tree.rounds == 1
     assert words.state_words(tree) == "running n1; n1.1 stopped, %trex resume n1.1 goes on"
     assert tree_of(BASELINE, *events, *one, ev.RunFailed(run=RunId("n1.2"), failure=stopped)).rounds == 0
+
+
+def test_a_lone_finalist_is_not_said_to_be_ahead_of_others() -> None:
+    tree = tree_of(BASELINE, proposed(1), approved(1), succeeded(1, 0.5))
+    assert said(tree, cmd.Finalize(finalists=3, seeds=2)).startswith(
+        "Finalizing: n1 (0.500) is the only trained experiment with a full score.\n"
+    )
