@@ -8,6 +8,7 @@ import pytest
 
 from trex_nb.agents.offline import NothingToProposeError, OfflineResearcher
 from trex_nb.core import events as ev
+from trex_nb.core.ids import RunId
 from trex_nb.core.plan import Proposal
 from trex_nb.core.protocols import SearchPolicy
 from trex_nb.core.result import Finding
@@ -201,3 +202,17 @@ def test_a_child_keeps_the_settings_that_no_knob_stands_for() -> None:
     tree = tree_of(succeeded(0, 0.1), proposed(1, plan=plan.model_copy(update={"configs": (config,)})))
     (child,) = propose(tree, parent=1, words="rank 8").plans
     assert child.configs[0] == config.model_copy(update={"r": 8, "lora_alpha": 16})
+
+
+def test_a_child_of_a_run_changes_what_that_run_was_trained_with() -> None:
+    plan = lora_plan("Round", r=16)
+    other = LoraTraining(learning_rate=1e-2, r=8, lora_alpha=8, warmup_steps=0.0)
+    tree = tree_of(proposed(1, plan=plan.model_copy(update={"configs": (*plan.configs, other)})), approved(1))
+    request = ev.ProposalRequested(
+        request=50, parent=node(1), n=1, directions="halve the learning rate", of=node(1), of_run=RunId("n1.2")
+    )
+    (child,) = asyncio.run(OfflineResearcher().propose(tree, request)).plans
+    config = child.configs[0]
+    assert isinstance(config, LoraTraining)
+    assert (config.learning_rate, config.r, config.lora_alpha, config.warmup_steps) == (5e-3, 8, 8, 0.0)
+    assert [str(c) for c in child.changes] == ["learning_rate: 0.01 → 0.005"]

@@ -94,3 +94,5 @@ def test_a_pruned_branch_waits_for_nobody() -> None:
 def test_a_study_that_thinks_is_not_idle() -> None:
     request = ev.ProposalRequested(request=1, parent=node_id(0), n=3)
     assert "the Researcher is writing 3 proposals" in words.state_words(trees.tree_of(request))
+    request = ev.ProposalRequested(request=1, parent=node_id(0), n=1)
+    assert words.state_words(trees.tree_of(request)).startswith("the Researcher is writing 1 proposal;")

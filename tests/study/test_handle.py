@@ -6,10 +6,13 @@ import pytest
 
 from trex_nb.core import commands as cmd
 from trex_nb.core import events as ev
+from trex_nb.core.ids import NodeId, RunId
+from trex_nb.core.result import Failure
 from trex_nb.errors import CommandError
+from trex_nb.report import words
 from trex_nb.search.tree import Tree
 from trex_nb.study.handle import Situation, handle
-from trex_nb.testing.trees import approved, node, proposed, submitted, succeeded, tree_of
+from trex_nb.testing.trees import approved, lora_plan, node, proposed, submitted, succeeded, tree_of
 
 BASELINE = succeeded(0, 0.1)
 
@@ -95,3 +98,34 @@ def test_stop_without_nodes_stops_all_and_pauses() -> None:
 def test_budget_without_numbers_tells_what_it_is() -> None:
     assert handled(tree_of(BASELINE), cmd.SetBudget()) == []
     assert "8 rounds" in said(tree_of(BASELINE), cmd.SetBudget())
+
+
+def test_a_run_where_a_node_is_wanted_is_told_from_a_name_that_is_not_there() -> None:
+    with pytest.raises(CommandError) as error:
+        Situation(tree_of(BASELINE, proposed(1)), now=0.0, jobs=2).node(NodeId("n1.2"))
+    assert str(error.value) == "n1.2 is a run, and this takes a node.\nTry: n1, the node of that run"
+
+
+def test_redirecting_a_live_run_is_said_in_whole_sentences() -> None:
+    tree = tree_of(BASELINE, proposed(1), approved(1), submitted(1))
+    assert said(tree, cmd.Redirect(node=node(1), run=RunId("n1.1"), text="rank 8")) == (
+        "Redirected n1.1: a child that follows your words is being planned; it starts from where n1.1 is now, and n1.1 "
+        "goes on."
+    )
+
+
+def test_stopping_one_run_of_a_round_gives_no_round_back_while_others_go_on() -> None:
+    stopped = Failure(stage="infra", kind="stopped", message="The job was stopped.")
+    one = (ev.StopRequested(node=node(1), run=RunId("n1.1")), ev.RunFailed(run=RunId("n1.1"), failure=stopped))
+    events = (proposed(1, plan=lora_plan(runs=2)), approved(1), submitted(1), submitted(1, 2))
+    tree = tree_of(BASELINE, *events, *one)
+    assert tree.rounds == 1
+    assert words.state_words(tree) == "running n1; n1.1 stopped, %trex resume n1.1 goes on"
+    assert tree_of(BASELINE, *events, *one, ev.RunFailed(run=RunId("n1.2"), failure=stopped)).rounds == 0
+
+
+def test_a_lone_finalist_is_not_said_to_be_ahead_of_others() -> None:
+    tree = tree_of(BASELINE, proposed(1), approved(1), succeeded(1, 0.5))
+    assert said(tree, cmd.Finalize(finalists=3, seeds=2)).startswith(
+        "Finalizing: n1 (0.500) is the only trained experiment with a full score.\n"
+    )

@@ -64,8 +64,8 @@ class OfflineResearcher:
     async def propose(self, tree: TreeView, request: ProposalRequested) -> Proposal:
         """See `core.protocols.Researcher.propose`; raises `NothingToProposeError`."""
         space = space_for(tree.data, tree.base)
-        about = tree.nodes[request.of or request.parent]
-        base = space.point(about.plan)
+        about = _origin(tree, request) if request.of_run else tree.nodes[request.of or request.parent].plan
+        base = space.point(about)
         heard = understand(request.directions or "", space, base or space.default())
         surrogate = surrogate_of(tree, space)
         rng = random.Random(f"{self.seed}-{request.request}")
@@ -193,10 +193,18 @@ def _has_run(tree: TreeView) -> bool:
     return any(n.score and n.plan.configs[0].method != "none" for n in tree.nodes.values())
 
 
+def _origin(tree: TreeView, request: ProposalRequested) -> Plan:
+    """The plan that a proposal changes: the parent's, with the config of the one run where that is what was asked about
+    (the runs of a round differ in their knobs)."""
+    parent = tree.nodes[request.parent]
+    configs = tuple(r.config for r in parent.runs if r.id == request.of_run)
+    return parent.plan.model_copy(update={"configs": configs}) if configs else parent.plan
+
+
 def _bare(tree: TreeView, space: Space, request: ProposalRequested, idea: Idea) -> Plan:
     """The idea as a plan of one run, with nothing said about it yet."""
     parent = tree.nodes[request.parent]
-    recipe, config = space.child(parent.plan, idea.point, tree.task.seed)
+    recipe, config = space.child(_origin(tree, request), idea.point, tree.task.seed)
     for finding in parent.findings:
         config = config.model_copy(update=repairs(finding, config))
     return Plan(
@@ -210,8 +218,9 @@ def _plan(
 ) -> Plan:  # fmt: skip
     parent = tree.nodes[request.parent]
     plan = _bare(tree, space, request, chosen.idea)
-    others = tuple(space.child(parent.plan, p, tree.task.seed)[1] for p in chosen.variants)
-    changed = (*space.changes(space.point(parent.plan), chosen.idea.point), *other_changes(parent.plan, plan))
+    origin = _origin(tree, request)
+    others = tuple(space.child(origin, p, tree.task.seed)[1] for p in chosen.variants)
+    changed = (*space.changes(space.point(origin), chosen.idea.point), *other_changes(origin, plan))
     cost = estimate(tree, plan.recipe, plan.configs[0], plan.fidelity)
     above = _comparable(tree, parent, plan.fidelity)
     predicted = chosen.prediction

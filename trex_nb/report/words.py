@@ -266,7 +266,8 @@ def state_words(tree: Tree) -> str:
     if again := progress_words(tree):
         parts.append(again)
     if tree.requests:
-        parts.append(f"the Researcher is writing {sum(r.n for r in tree.requests.values())} proposals")
+        n = sum(r.n for r in tree.requests.values())
+        parts.append(f"the Researcher is writing {n} proposal{'s' * (n != 1)}")
     if by[Status.APPROVED]:
         wait = "ready to run" if tree.jobs else "approved, start with %trex run"
         parts.append(f"{names(by[Status.APPROVED])} {wait}")
@@ -274,11 +275,19 @@ def state_words(tree: Tree) -> str:
         parts.append(f"{names(by[Status.PROPOSED])} await{'s' * (len(by[Status.PROPOSED]) == 1)} your decision")
     stopped = [n for n in tree.nodes.values() if not tree.is_pruned(n.id) and any(r.is_resumable for r in n.runs)]
     if stopped:
-        parts.append(f"{names(stopped)} stopped, %trex resume {stopped[0].id} goes on")
+        ended = [name for n in stopped for name in _stopped_names(n)]
+        rest = f" and {len(ended) - 4} more" if len(ended) > 4 else ""
+        parts.append(f"{', '.join(ended[:4])}{rest} stopped, %trex resume {ended[0]} goes on")
     answer = tree.answers[max(tree.answers)] if tree.answers else None
     if isinstance(answer, ProposalFailed):
         parts.append(f"no proposal came: {one_line(answer.reason, 80)}")
     return "; ".join(parts) or "idle"
+
+
+def _stopped_names(node: Node) -> list[str]:
+    """The node when all of its runs were stopped, or else those that were."""
+    runs = [r.id for r in node.runs if r.is_resumable]
+    return [node.id] if len(runs) == len(node.runs) else list(runs)
 
 
 def budget_words(tree: Tree) -> str:

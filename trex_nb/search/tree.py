@@ -213,7 +213,7 @@ def _standing(node: Node) -> float:
 
 
 def _uses_a_round(node: Node) -> bool:
-    if node.failure and node.failure.kind == "stopped":
+    if node.status is Status.FAILED and node.failure and node.failure.kind == "stopped":
         return False  # the person ended it: its compute is spent, its round is not
     ran = node.status in (Status.APPROVED, Status.RUNNING) or node.status.is_finished
     return node.parent is not None and (ran or any(r.is_submitted for r in node.runs))

@@ -79,6 +79,8 @@ def _started(c: cmd.Finalize, tree: Tree, chosen: tuple[NodeId, ...], jobs: int)
 def finalists_words(tree: Tree, chosen: Iterable[NodeId]) -> str:
     """Who they are and why."""
     best, *others = chosen
+    if tree.candidates == {best}:
+        return f"{best} ({tree.nodes[best].standing:.3f}) is the only trained experiment with a full score"
     said = f"{best} ({tree.nodes[best].standing:.3f}) is the best on the search split"
     rest = ", ".join(f"{n} ({tree.nodes[n].standing:.3f})" for n in others)
     return f"{said}; {rest} cannot be told from it" if rest else f"{said}, and no other comes near it"

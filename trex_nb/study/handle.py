@@ -53,6 +53,9 @@ class Situation:
     def node(self, node: NodeId) -> Node:
         """A node by id, or a two-line error naming what there is."""
         if node not in self.tree.nodes:
+            whole, _, run = node.partition(".")
+            if run and whole in self.tree.nodes:
+                raise CommandError(f"{node} is a run, and this takes a node.", f"{whole}, the node of that run")
             last = list(self.tree.nodes)[-1]
             raise UnknownNodeError(f"There is no node {node} (the last is {last}).", "%trex tree shows them all")
         return self.tree.nodes[node]
@@ -171,8 +174,9 @@ def _redirect(c: cmd.Redirect, s: Situation) -> Handled:
     )
     if run is None:
         return Handled(events, f"Redirected {c.node}: a child that follows your words is being planned.")
-    where = f"from {start}" if start else f"from where {run.id} is now; {run.id} goes on"
-    return Handled(events, f"Redirected {run.id}: a child that follows your words, {where}, is being planned.")
+    told = f"Redirected {run.id}: a child that follows your words is being planned; it starts from"
+    where = str(start) if start else f"where {run.id} is now, and {run.id} goes on"
+    return Handled(events, f"{told} {where}.")
 
 
 def _start_of(run: Run) -> Start | None:
