@@ -9,7 +9,7 @@ from trex_nb.settings import Settings, price_in
     ("text", "price"),
     [
         ("2.50 EUR", (2.5, "EUR")), ("$3", (3.0, "$")), ("1.2", (1.2, "")), (".5 €", (0.5, "€")),
-        ("dear", None), ("", None),
+        ("dear", None), ("", None), ("-1", None), ("2.50 EUR-", None), ("2 <b>", None),
     ],
 )  # fmt: skip
 def test_a_price_is_a_number_with_a_currency(text: str, price: tuple[float, str] | None) -> None:

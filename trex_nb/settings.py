@@ -31,5 +31,6 @@ class Settings:
 
 def price_in(text: str) -> tuple[float, str] | None:
     """A number with a currency before or after it ("2.50 EUR", "$3", "1.2"); None where there is no number."""
-    match = re.fullmatch(r"\s*([^\d.\s]{0,8})\s*(\d+\.?\d*|\.\d+)\s*([^\d.\s]{0,8})\s*", text)
+    currency = r"([^\d.\s+<>&-]{0,8})"  # a sign is no currency
+    match = re.fullmatch(rf"\s*{currency}\s*(\d+\.?\d*|\.\d+)\s*{currency}\s*", text)
     return (float(match[2]), match[3] or match[1]) if match else None

@@ -85,3 +85,22 @@ def test_split_without_items_is_an_error(request_: ScoreRequest, tmp_path: Path)
 def test_answers_may_be_half_as_long_again_as_the_longest_known(request_: ScoreRequest) -> None:
     (reply,) = served([request_.model_copy(update={"max_new_tokens": None})])
     assert reply.ok
+
+
+def test_an_error_over_the_test_split_quotes_no_item(
+    request_: ScoreRequest, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    question = "Who sealed this?"
+
+    def breaks(*_: object) -> None:
+        raise ValueError(question)
+
+    monkeypatch.setattr("trex_nb.evaluate.worker.judge", breaks)
+    searched, tested = served([request_, request_.model_copy(update={"id": 2, "split": "test"})])
+    assert question in searched.error
+    assert question in capfd.readouterr().err
+    (again,) = served([request_.model_copy(update={"split": "test"})])
+    assert tested.error == again.error == "The checkpoint could not be scored: ValueError"
+    log = capfd.readouterr().err
+    assert "ValueError over the test split" in log
+    assert question not in log

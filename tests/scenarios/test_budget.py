@@ -6,9 +6,13 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.scenarios.house import House, statuses
+from tests.scenarios.house import House, statuses, until
+from trex_nb.core.ids import RunId
 from trex_nb.core.task import Budget
 from trex_nb.errors import CommandError
+from trex_nb.study.study import Study
+from trex_nb.testing.researchers import ScriptedResearcher
+from trex_nb.testing.trees import lora_plan
 
 Build = Callable[..., House]
 
@@ -76,3 +80,36 @@ def test_the_hours_of_auto_are_up(build: Build) -> None:
     study.wait(30)
     assert study.tree.auto_stopped == "the time is up"
     assert study.tree.rounds == 0
+
+
+def probes(house: House, n: int) -> Study:
+    """A study with `n` approved probes, each a quarter of a round; one more can be planned."""
+    plans = [lora_plan(f"Probe {r}", r=r).model_copy(update={"fidelity": 0.25}) for r in range(1, n + 2)]
+    house.researcher = ScriptedResearcher(*plans)
+    study = house.open()
+    for number in range(1, n + 1):
+        study.plan(1)
+        study.approve(f"n{number}")
+    return study
+
+
+def test_an_approved_probe_is_not_edited_beyond_the_rounds(build: Build) -> None:
+    study = probes(build(is_auto=False, budget=Budget(rounds=2)), 4)
+    study.edit("n1", fidelity=1.0)
+    with pytest.raises(CommandError, match="The budget is spent"):
+        study.edit("n2", fidelity=1.0)
+    assert study.tree.rounds == 1.75
+
+
+def test_a_stopped_probe_goes_on_where_there_is_room_for_a_probe(build: Build) -> None:
+    house = build(is_auto=False, budget=Budget(rounds=1))
+    study = probes(house, 1)
+    study.run(jobs=1)
+    until(study, lambda _: "n1.1" in house.launcher.jobs)
+    house.launcher.release(RunId("n1.1"), 2)
+    until(study, lambda t: bool(t.run(RunId("n1.1")).curve))
+    study.stop("n1")
+    study.wait(30)
+    study.plan(1)
+    study.approve("n2")
+    assert study.resume("n1").text == "Resuming n1.1 from step 5."

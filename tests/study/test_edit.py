@@ -61,7 +61,7 @@ def test_the_share_of_a_probe_is_a_field() -> None:
     ({"balance": float("nan")}, "balance is a number"),
     ({"weight[red]": 0}, "weight[red] is a number"), ({"weight[green]": 1}, "no field 'weight[green]'"),
     ({"learning_rate": float("inf")}, "learning_rate"), ({"fidelity": 2}, "fidelity"), ({"method": "dpo"}, "dpo"),
-    ({"method": "full", "r": 4}, "the method full does not have it"),
+    ({"method": "full", "r": 4}, "the method full does not have it"), ({"seed": 2**32}, "seed is a number from 0 to"),
 ])  # fmt: skip
 def test_what_cannot_be_is_refused_in_two_lines(fields: dict[str, Any], said: str) -> None:
     with pytest.raises(CommandError) as error:

@@ -33,6 +33,7 @@ class Worker:
     def reply(self, line: str) -> Reply:
         """The reply to a line; an error of any kind becomes one that is not ok."""
         number = json.loads(line)["id"]
+        is_sealed = json.loads(line).get("split") == "test"
         try:
             request = request_adapter.validate_json(line)
             if isinstance(request, WarmRequest):
@@ -44,9 +45,7 @@ class Worker:
         except Exception as error:  # noqa: BLE001  (the process boundary: restated for whoever asked)
             # A checkpoint that failed half-way may have left its layers on the base model.
             self._models = None
-            traceback.print_exc()
-            first_line = (str(error).strip() or type(error).__name__).splitlines()[0]
-            what = f"The checkpoint could not be scored: {first_line}"[:500]
+            what = f"The checkpoint could not be scored: {_told(error, is_sealed)}"[:500]
             return Reply(id=number, ok=False, error=what, hint="see evaluator.log in the study's folder.")
 
     def _of(self, base_model: str) -> Models:
@@ -71,6 +70,17 @@ class Worker:
         return Reply(
             id=request.id, ok=True, evaluation=evaluation.model_copy(update={"general_losses": tuple(general)})
         )
+
+
+def _told(error: Exception, is_sealed: bool) -> str:
+    """An error in a line; its trace goes to the log. Of one over the test split only the kind and the place are told,
+    because its words may quote an item, and both the log and the reply are outside the wall."""
+    if is_sealed:
+        traceback.print_tb(error.__traceback__)
+        sys.stderr.write(f"{type(error).__name__} over the test split\n")
+        return type(error).__name__
+    traceback.print_exception(error)
+    return (str(error).strip() or type(error).__name__).splitlines()[0]
 
 
 def read_examples(path: str) -> list[Example]:

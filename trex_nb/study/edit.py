@@ -19,6 +19,8 @@ from trex_nb.search.space import Space, Value, below
 
 _CONFIG: TypeAdapter[TrainingConfig] = TypeAdapter(TrainingConfig)
 _RECIPE = ("share", "balance", "dedup", "decontaminate")
+_LARGEST_SEED = 2**32 - 1
+"""What numpy, and so transformers' `set_seed`, takes."""
 
 
 def edited(plan: Plan, fields: Mapping[str, Any], space: Space) -> Plan:
@@ -30,6 +32,7 @@ def edited(plan: Plan, fields: Mapping[str, Any], space: Space) -> Plan:
         if name not in known:
             near = difflib.get_close_matches(name, known, n=3) or known
             raise CommandError(f"A plan has no field {name!r}.", f"one of {', '.join(near)}")
+    _check_seed(fields.get("seed", 0))
     data = {n: v for n, v in fields.items() if n in recipe_fields}
     config = {n: v for n, v in fields.items() if n in _config_fields(plan)}
     try:
@@ -44,6 +47,11 @@ def edited(plan: Plan, fields: Mapping[str, Any], space: Space) -> Plan:
             method = fields.get("method", plan.configs[0].method)
             raise CommandError(f"{where}: the method {method} does not have it.", "leave the field out") from error
         raise CommandError(f"{where}: {first['msg']} (got {first['input']!r}).", "another value") from error
+
+
+def _check_seed(seed: Any) -> None:
+    if isinstance(seed, (int, float)) and seed > _LARGEST_SEED:
+        raise CommandError(f"seed is a number from 0 to {_LARGEST_SEED} (got {seed!r}).", "seed=1")
 
 
 def _config_fields(plan: Plan) -> list[str]:

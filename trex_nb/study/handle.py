@@ -204,6 +204,8 @@ def _edit(c: cmd.Edit, s: Situation) -> Handled:
         node.status is Status.APPROVED and not any(r.is_submitted for r in node.runs)
     ):
         raise CommandError(f"{c.node} is already {node.status}.", f'%trex redirect {c.node} "…" for a new child')
+    if node.status is Status.APPROVED and plan.fidelity - node.plan.fidelity > s.rounds_left:
+        raise over_budget(s.tree)  # a probe that was let run is to become a fuller run
     twin = next((n.id for n in s.tree.nodes.values() if n.plan.hash == plan.hash), None)
     note = f" It now equals {twin}, whose result will serve for it." if twin else ""
     told = edited_start(node.plan, described(s.tree, space, s.tree.nodes[node.parent], plan))
@@ -273,7 +275,7 @@ def _resume_runs(c: cmd.Resume, s: Situation) -> Handled:
     if not runs:
         return Handled((), f"{_names(list(named))}: nothing to resume, it runs or has finished.")
     given_back = {node_of(r.id) for r in runs if not s.tree.uses_a_round(node_of(r.id))}
-    if len(given_back) > s.rounds_left or is_minutes_spent(s.tree):
+    if sum(s.tree.nodes[n].plan.fidelity for n in given_back) > s.rounds_left or is_minutes_spent(s.tree):
         raise over_budget(s.tree)
     return Handled(tuple(ev.RunResumed(run=r.id) for r in runs), f"Resuming {resumed_words(runs)}.")
 
