@@ -7,9 +7,10 @@ The last update of a job is always Finished or Failed.
 
 from __future__ import annotations
 
+import math
 from typing import Annotated, Literal, NewType
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from trex_nb.core.base import Frozen
 from trex_nb.core.ids import RunId
@@ -62,6 +63,17 @@ class Progressed(Frozen):
     loss: float | None = None
     eval_loss: float | None = None
     eval_losses: tuple[float, ...] = Field((), max_length=MOST_WATCHED)
+
+    @field_validator("loss", "eval_loss")
+    @classmethod
+    def _finite(cls, value: float | None) -> float | None:
+        """A loss that is no number is not known: JSON could not hold it."""
+        return value if value is not None and math.isfinite(value) else None
+
+    @field_validator("eval_losses")
+    @classmethod
+    def _all_finite(cls, values: tuple[float, ...]) -> tuple[float, ...]:
+        return values if all(map(math.isfinite, values)) else ()
 
 
 class Saved(Frozen):

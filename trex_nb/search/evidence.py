@@ -126,7 +126,7 @@ def compare(one: Evidence, two: Evidence, noise: SeedNoise | None = None) -> Com
         p = max(p, student_p(value / spread, df)) if spread else 1.0
     half = student_quantile(df) * spread
     return Comparison(
-        one.name, two.name, value, spread, value - half, value + half, p, n,
+        one.name, two.name, value, spread, max(-1.0, value - half), min(1.0, value + half), p, n,
         _needed(value, items_only, spread, n), is_paired, noise is not None,
     )  # fmt: skip
 

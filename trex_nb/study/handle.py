@@ -295,7 +295,9 @@ def _stop(c: cmd.Stop, s: Situation) -> Handled:
     if not stopping:
         return Handled(tuple(events), "Paused; nothing was running.")
     goes_on = f"%trex resume {' '.join(stopping)} goes on from there."
-    return Handled(tuple(events), f"Stopping {_names(stopping)}, state saved first. {goes_on}")
+    return Handled(
+        tuple(events), f"Stopping {_names(stopping)}, its state is saved first where it trains already. {goes_on}"
+    )
 
 
 def _may_stop(s: Situation, run: Run) -> bool:
