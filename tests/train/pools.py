@@ -13,9 +13,11 @@ from trex_nb.core.task import Example
 from trex_nb.train.operators.carry import Carrier, Pool, Step
 from trex_nb.train.operators.rows import Rows, as_batch, examples_of, in_memory
 
+_NOWHERE = Path("/nowhere")  # recipes that read or write beside the train file are given a folder
+
 
 def walk(
-    recipe: DataRecipe, examples: Sequence[Example], *, beside: Path = Path(), model: RowModel | None = None
+    recipe: DataRecipe, examples: Sequence[Example], *, beside: Path = _NOWHERE, model: RowModel | None = None
 ) -> tuple[Pool, list[Step]]:
     """The pool after a recipe, and its steps; `beside` is the folder of the train file."""
     pool = Pool(in_memory([as_batch(examples)]), np.arange(len(examples)))
@@ -28,7 +30,7 @@ def rows_of(recipe: DataRecipe, examples: Sequence[Example]) -> Rows:
 
 
 def kept(
-    op: Op, examples: Sequence[Example], *, seed: int = 0, beside: Path = Path(), model: RowModel | None = None
+    op: Op, examples: Sequence[Example], *, seed: int = 0, beside: Path = _NOWHERE, model: RowModel | None = None
 ) -> list[Example]:
     """What one operator makes of the examples."""
     pool, _ = walk(DataRecipe(ops=(op,), seed=seed), examples, beside=beside, model=model)

@@ -116,7 +116,7 @@ def test_what_is_exported_is_loaded_again(kind: str, tmp_path: Path, train_file:
     rows = prepare(DataRecipe(), train_file, limit=7)
     path = export(rows, tmp_path / f"out.{kind}")
     read = Template(prompt="{prompt}", answer="{answer}", slice="slice")
-    found = kept(Load(source=str(path), rows=read), [])
+    found = kept(Load(source=str(path), rows=read), [], beside=tmp_path)
     assert [(e.prompt, e.answer, e.slice) for e in found] == [(r["prompt"], r["answer"], r["slice"]) for r in rows]
 
 
