@@ -114,5 +114,6 @@ def test_what_is_believed_is_no_longer_worth_as_much() -> None:
 @given(st.floats(-1, 1), st.floats(0.001, 1), st.floats(-1, 1))
 def test_improvement_and_chance_grow_with_the_mean(mean: float, stderr: float, best: float) -> None:
     low, high = Prediction(mean, stderr), Prediction(mean + 0.1, stderr)
-    assert expected_improvement(high, best) >= expected_improvement(low, best) >= 0
+    assert expected_improvement(high, best) >= expected_improvement(low, best) - 1e-12
+    assert expected_improvement(low, best) >= 0
     assert 0 <= chance_above(low, best) <= chance_above(high, best) <= 1

@@ -341,7 +341,8 @@ def expected_improvement(prediction: Prediction, best: float) -> float:
         return max(0.0, prediction.mean - best)
     z = (prediction.mean - best) / prediction.stderr
     density = math.exp(-z * z / 2) / math.sqrt(2 * math.pi)
-    return (prediction.mean - best) * chance_above(prediction, best) + prediction.stderr * density
+    found = (prediction.mean - best) * chance_above(prediction, best) + prediction.stderr * density
+    return max(0.0, found)  # far below `best` rounding can leave less than nothing
 
 
 def chance_above(prediction: Prediction, best: float) -> float:
