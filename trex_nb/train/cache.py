@@ -28,8 +28,11 @@ def prepare_once(
 ) -> Dataset:
     """The rows that `prepare` gives, from `folder` if some run left them there; left there otherwise.
 
-    A folder that cannot be used (a full or read-only disk) is said and done without. Raises what `prepare` raises.
+    A folder that cannot be used (a full or read-only disk) is said and done without, and nothing is kept where the rows
+    do not follow from the recipe alone (`DataRecipe.is_closed`). Raises what `prepare` raises.
     """
+    if not recipe.is_closed:
+        return prepare(recipe, train_file, fidelity=fidelity, limit=limit)
     disable_progress_bars()
     try:
         kept = Path(folder) / _key(recipe, Path(train_file), fidelity, limit)
