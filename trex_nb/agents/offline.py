@@ -33,7 +33,7 @@ from trex_nb.core.plan import Expectation, Plan, Proposal
 from trex_nb.core.protocols import Reflection, TreeView
 from trex_nb.errors import TrexError
 from trex_nb.search.ideas import Idea, children, incumbent, rate, wide_edit
-from trex_nb.search.observed import observations, pending, surrogate_of
+from trex_nb.search.observed import pending, surrogate_of, tried
 from trex_nb.search.probing import is_unconfirmed, shares
 from trex_nb.search.space import Point, Space, Value, is_of_data, space_for
 from trex_nb.search.surrogate import Prediction, Surrogate
@@ -115,8 +115,7 @@ def _ideas(tree: TreeView, space: Space, request: ProposalRequested, rng: random
             yield Idea(space.completed({**origin, **edit}), why=finding.message, head_start=0.5)
     for told in advice(tree, space, origin):
         yield Idea(space.completed({**origin, **told.fields}), why=told.why, head_start=4.5 if start is None else 0.5)
-    known = [o.point for o in sorted(observations(tree, space), key=lambda o: -o.score)]
-    for point in children(space, start, known, rng):
+    for point in children(space, start, tried(tree, space), rng):
         yield from (Idea(point, share) for share in allowed)
 
 

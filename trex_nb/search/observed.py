@@ -25,6 +25,15 @@ def observations(tree: TreeView, space: Space) -> tuple[Observation, ...]:
     return tuple(_observed(tree, space, worst))
 
 
+def tried(tree: TreeView, space: Space) -> list[Point]:
+    """The points of all observations, the best first."""
+    return [o.point for o in sorted(observations(tree, space), key=_badness)]
+
+
+def _badness(seen: Observation) -> float:
+    return -seen.score
+
+
 def _observed(tree: TreeView, space: Space, worst: float) -> Iterator[Observation]:
     for node in tree.nodes.values():
         for run in node.runs if node.plan.start is None else ():

@@ -23,7 +23,7 @@ from trex_nb.core.node import Node, Status
 from trex_nb.core.protocols import TreeView
 from trex_nb.search.baselines import candidates
 from trex_nb.search.ideas import Idea, children, incumbent, rate
-from trex_nb.search.observed import observations, pending, surrogate_of
+from trex_nb.search.observed import pending, surrogate_of, tried
 from trex_nb.search.space import Space, space_for
 from trex_nb.search.surrogate import Surrogate
 
@@ -75,9 +75,8 @@ def _most_worthwhile(tree: TreeView, space: Space, surrogate: Surrogate, best: N
 
 def _worth(tree: TreeView, space: Space, surrogate: Surrogate, to_beat: float, node: Node) -> float:
     """Of the most worthwhile of some children that the node might get."""
-    known = [o.point for o in sorted(observations(tree, space), key=lambda o: -o.score)]
     rng = random.Random(f"{node.id}-{len(tree.nodes)}")
-    points = [*children(space, space.point(node.plan), known, rng)]
+    points = [*children(space, space.point(node.plan), tried(tree, space), rng)]
     drawn = rng.sample(points, min(_SAMPLED, len(points)))
     ideas = [Idea(p, share) for p in drawn for share in shares(tree)]
     return rate(surrogate, ideas, to_beat)[0].worth
