@@ -156,10 +156,3 @@ def _search_line(tree: Tree, final: Finals) -> str:
     among = f"picked by fresh repeats from {', '.join(final.finalists)}" if others else "the only finalist"
     searched = f"{node.score.value:.3f}" if node.score else "none"
     return f"Search split: searched {searched}, repeated {_mean_sd(fresh)} over {len(fresh)} fresh seeds ({among})."
-
-
-def test_score(tree: Tree, node: NodeId, sealed: Sealed) -> str:
-    """The test score of a node's weights, "0.938 ± 0.012"; empty when it has none."""
-    run = tree.nodes[node].best_run
-    found = [s for s in sealed if run and s.run == run.id]
-    return str(found[-1].evaluation.score) if found else ""
