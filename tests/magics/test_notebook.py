@@ -200,7 +200,7 @@ def test_loading_twice_and_reloading_are_harmless(study: Kernel) -> None:
     ("typed", "offered"),
     [
         ("%trex pr", ["prune"]),
-        ("%trex re", ["redirect", "repeat", "report", "resume"]),
+        ("%trex re", ["redirect", "repeat", "report", "restore", "resume"]),
         ("x = %trex sh", ["show"]),
         ("1 + 1\n%trex pa", ["pause"]),
         ("%trex plan --", ["--help", "--runs", "--under"]),

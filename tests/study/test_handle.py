@@ -7,6 +7,7 @@ import pytest
 from trex_nb.core import commands as cmd
 from trex_nb.core import events as ev
 from trex_nb.core.ids import NodeId, RunId
+from trex_nb.core.node import Status
 from trex_nb.core.result import Failure
 from trex_nb.errors import CommandError
 from trex_nb.report import words
@@ -61,6 +62,80 @@ def test_rounds_beyond_the_budget_are_refused() -> None:
 def test_pruning_takes_what_is_below_along() -> None:
     tree = tree_of(BASELINE, proposed(1), approved(1), succeeded(1, 0.5), proposed(2, 1), proposed(3, 2))
     assert [e.node for e in handled(tree, cmd.Prune(nodes=(node(1),)))] == ["n1", "n2", "n3"]
+
+
+def pruned(tree: Tree, *names: str) -> Tree:
+    return _after(tree, cmd.Prune(nodes=tuple(NodeId(n) for n in names)))
+
+
+def _after(tree: Tree, command: cmd.Command) -> Tree:
+    return Situation(tree, now=float(tree.seq + 1), jobs=2).after(handled(tree, command))
+
+
+def restore(*names: str) -> cmd.Restore:
+    return cmd.Restore(nodes=tuple(NodeId(n) for n in names))
+
+
+CHAIN = (proposed(1), approved(1), *succeeded(1, 0.5), proposed(2, 1), proposed(3, 2))
+
+
+def test_a_restore_brings_back_what_went_with_it_and_nothing_pruned_by_itself() -> None:
+    tree = pruned(pruned(tree_of(BASELINE, CHAIN), "n3"), "n1")
+    assert [e.node for e in handled(tree, restore("n1"))] == ["n1", "n2"]
+    again = _after(tree, restore("n1"))
+    assert [n.status.value for n in again.nodes.values()] == ["succeeded", "succeeded", "proposed", "pruned"]
+    assert handled(again, restore("n1")) == []
+    assert said(again, restore("n1")) == "n1 is not pruned."
+
+
+def test_nodes_pruned_together_and_one_below_the_other_come_back_one_by_one() -> None:
+    tree = pruned(tree_of(BASELINE, CHAIN), "n2", "n1")
+    assert [e.node for e in handled(tree, restore("n1"))] == ["n1"]
+    assert [e.node for e in handled(_after(tree, restore("n1")), restore("n2"))] == ["n2", "n3"]
+    assert [e.node for e in handled(tree, restore("n3", "n2", "n1"))] == ["n1", "n2", "n3"]
+
+
+def test_what_is_below_a_pruned_node_is_restored_with_that() -> None:
+    tree = pruned(tree_of(BASELINE, CHAIN), "n1")
+    with pytest.raises(CommandError) as error:
+        handled(tree, restore("n3"))
+    assert str(error.value) == "n1, above n3, was pruned.\nTry: %trex restore n1"
+
+
+def test_an_approved_node_that_comes_back_uses_its_round_again() -> None:
+    one = ev.BudgetChanged(budget=tree_of().budget.model_copy(update={"rounds": 1}))
+    tree = pruned(tree_of(BASELINE, one, proposed(1), approved(1), proposed(2)), "n1")
+    assert tree.rounds == 0
+    assert _after(tree, restore("n1")).rounds == 1
+    full = _after(tree, cmd.Approve(nodes=(node(2),)))
+    assert "budget is spent" in refused(full, restore("n1"))
+
+
+def test_a_prune_that_killed_a_job_cannot_be_taken_back_and_one_that_did_not_can() -> None:
+    two = (proposed(1, plan=lora_plan(runs=2)), approved(1))
+    killed = ev.RunFailed(run=RunId("n1.1"), failure=Failure(stage="infra", kind="stopped", message="Cancelled."))
+    at_work = pruned(tree_of(BASELINE, *two, submitted(1)), "n1")
+    assert "was killed" in refused(at_work, restore("n1"))
+    assert "was killed" in refused(Situation(at_work, now=99.0, jobs=1).after([killed]), restore("n1"))
+    between = pruned(tree_of(BASELINE, *two, succeeded(1, 0.4)), "n1")
+    assert _after(between, restore("n1")).nodes[node(1)].status is Status.RUNNING
+    stopped = pruned(tree_of(BASELINE, *two, submitted(1), ev.StopRequested(node=node(1)), killed), "n1")
+    assert _after(stopped, restore("n1")).nodes[node(1)].status is Status.FAILED
+
+
+def test_a_child_whose_job_was_killed_stays_pruned_with_what_is_below_it() -> None:
+    tree = pruned(tree_of(BASELINE, proposed(1), proposed(2, 1), approved(2), submitted(2), proposed(3, 2)), "n1")
+    assert [e.node for e in handled(tree, restore("n1"))] == ["n1"]
+    assert said(tree, restore("n1")) == ("Restored n1. n1 awaits your decision. n2 stays pruned: its job was killed.")
+
+
+def test_a_redirect_that_was_answered_meanwhile_is_known_when_the_node_comes_back() -> None:
+    redirected = _after(tree_of(BASELINE, proposed(1)), cmd.Redirect(node=node(1), text="rank 8"))
+    (request,) = redirected.requests
+    refused_ = ev.ProposalFailed(request=request, reason="what?")
+    open_ = pruned(redirected, "n1")
+    for tree, status in ((open_, "redirected"), (Situation(open_, now=9.0, jobs=1).after([refused_]), "proposed")):
+        assert _after(tree, restore("n1")).nodes[node(1)].status == status
 
 
 def test_the_baseline_cannot_be_pruned() -> None:

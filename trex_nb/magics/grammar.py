@@ -74,6 +74,7 @@ PARSERS: dict[str, _Parser] = {
         _sub("approve", "Let nodes run.", _nodes),
         _sub("prune", "Take nodes and all below them out of the search; quoted words are the reason.", _nodes,
              _option("--why", about="the reason")),
+        _sub("restore", "Take back the prune of nodes, and of what went with them, unless a job was killed.", _nodes),
         _sub("redirect", "Ask for a child of a node that follows your words; of a run (n4.2), it starts from there.",
              lambda p: p.add_argument("node", help="a node such as n4, or a run such as n4.2, live or not"), _text),
         _sub("note", "Write something down about a node; the Researcher reads it.", _node, _text),
@@ -139,7 +140,7 @@ def parse(line: str) -> tuple[str, argparse.Namespace]:
     arguments = PARSERS[name].parse_args(_words(name, rest))
     if name == "prune" and arguments.why is None:
         _reason_from_words(arguments)
-    if name in ("approve", "prune", "stop", "resume"):
+    if name in ("approve", "prune", "restore", "stop", "resume"):
         arguments.nodes = [n for word in arguments.nodes for n in word.split(",") if n]  # "n1, n2" and "n1,n2"
     return name, arguments
 

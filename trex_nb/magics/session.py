@@ -124,6 +124,9 @@ class Session:
     def _prune(self, a: argparse.Namespace) -> Reply:
         return self._open.prune(*a.nodes, why=a.why)
 
+    def _restore(self, a: argparse.Namespace) -> Reply:
+        return self._open.restore(*a.nodes)
+
     def _redirect(self, a: argparse.Namespace) -> Reply:
         return self._open.redirect(a.node, _words(a, "redirect"))
 

@@ -27,6 +27,7 @@ from trex_nb.study import finalize
 from trex_nb.study.decide import is_minutes_spent
 from trex_nb.study.edit import edited
 from trex_nb.study.fork import edited_start
+from trex_nb.study.restore import restorable
 from trex_nb.study.resume import resumable, resumed_words
 
 
@@ -83,6 +84,13 @@ class Situation:
         """Rounds that may still be approved by the person, whatever auto may."""
         return max(0.0, self.tree.budget.rounds - self.tree.rounds)
 
+    def after(self, events: Sequence[ev.Event]) -> Tree:
+        """The tree as it would be with `events`."""
+        tree = self.tree
+        for event in events:
+            tree = tree.apply(ev.Stamped(seq=tree.seq + 1, time=self.now, actor="human", event=event))
+        return tree
+
 
 def handle(command: cmd.Command, situation: Situation) -> Handled:
     """Events for `command`; raises `CommandError` and changes nothing when it cannot be followed."""
@@ -135,24 +143,46 @@ def _approve(c: cmd.Approve, s: Situation) -> Handled:
         raise over_budget(s.tree)
     if not new:
         return Handled((), f"{_names(c.nodes)} already approved.")
-    starts = " Starts as soon as a job slot is free." if not s.tree.is_paused else " Paused: %trex resume starts it."
-    hint = starts if s.tree.jobs else " %trex run starts what is approved."
-    return Handled(tuple(ev.NodeApproved(node=n) for n in new), f"Approved {_names(new)}.{hint}")
+    return Handled(tuple(ev.NodeApproved(node=n) for n in new), f"Approved {_names(new)}. {_starts(s.tree)}")
+
+
+def _starts(tree: Tree) -> str:
+    """When what is approved starts."""
+    if not tree.jobs:
+        return "%trex run starts what is approved."
+    return "Paused: %trex resume starts it." if tree.is_paused else "Starts as soon as a job slot is free."
 
 
 def _prune(c: cmd.Prune, s: Situation) -> Handled:
     events: dict[NodeId, ev.Event] = {}
-    for name in c.nodes:
-        if s.node(name).parent is None:
-            raise CommandError("The baseline cannot be pruned.", "prune a node below it")
+    if any(s.node(n).parent is None for n in c.nodes):
+        raise CommandError("The baseline cannot be pruned.", "prune a node below it")
+    for name in sorted(c.nodes, key=lambda n: s.node(n).depth):  # so that "below" is said of the nearest
         for node in s.tree.subtree(name):
-            is_named = node.id == name
+            is_named = node.id in c.nodes
             if node.status is not Status.PRUNED and (is_named or not node.status.is_finished):
                 why = c.why if is_named else f"below {name}"
                 events[node.id] = ev.NodePruned(node=node.id, why=why)
     if not events:
         return Handled((), f"{_names(c.nodes)} already pruned.")
     return Handled(tuple(events.values()), f"Pruned {_names(list(events))}.")
+
+
+def _restore(c: cmd.Restore, s: Situation) -> Handled:
+    found = restorable(s.tree, [s.node(n).id for n in c.nodes])
+    if not found.nodes:
+        return Handled((), " ".join(f"{n} is not pruned." for n in dict.fromkeys(c.nodes)))
+    events = tuple(ev.NodeRestored(node=n) for n in found.nodes)
+    after = s.after(events)
+    if after.rounds > max(s.tree.budget.rounds, s.tree.rounds):
+        raise over_budget(s.tree)
+    back = [after.nodes[n] for n in found.nodes]
+    waiting = [n.id for n in back if n.status is Status.PROPOSED]
+    said = [f"Restored {_names(found.nodes)}."]
+    said += [f"{_names(waiting)} await{'s' * (len(waiting) == 1)} your decision."] if waiting else []
+    said += [_starts(s.tree)] if any(n.status in (Status.APPROVED, Status.RUNNING) for n in back) else []
+    said += [f"{n} stays pruned: its job was killed." for n in found.left]
+    return Handled(events, " ".join(said))
 
 
 def _redirect(c: cmd.Redirect, s: Situation) -> Handled:
@@ -363,6 +393,7 @@ _HANDLERS: dict[str, Callable[[Any, Situation], Handled]] = {
     "propose": _propose,
     "approve": _approve,
     "prune": _prune,
+    "restore": _restore,
     "redirect": _redirect,
     "edit": _edit,
     "note": _note,

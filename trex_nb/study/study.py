@@ -178,6 +178,10 @@ class Study:
         """Take nodes and all below them out of the search."""
         return self.do(_made(cmd.Prune, nodes=tuple(NodeId(n) for n in nodes), why=why))
 
+    def restore(self, *nodes: str) -> Reply:
+        """Take back the prune of nodes, and of what went with them; refused where a job was killed."""
+        return self.do(_made(cmd.Restore, nodes=tuple(NodeId(n) for n in nodes)))
+
     def redirect(self, node: str, text: str) -> Reply:
         """Ask for a child of `node` that follows `text`. Of a run ("n4.2"), the child starts from its weights as they
         are now; a live run goes on."""
