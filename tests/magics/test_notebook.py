@@ -235,10 +235,10 @@ def test_two_notebooks_steer_one_study(study: Kernel, tmp_path_factory: pytest.T
         other.run("%load_ext trex_nb")
         assert "n3" in other.run("%trex start two-notebooks-steer-one-study").text
         assert other.run("%trex approve n1").texts[0].startswith("Approved n1")
-        assert study.run("%trex approve n1").texts == ["n1 already approved."]
+        assert study.run("%trex approve n1").text.startswith("n1 was already approved by human at ")
         study.run("%trex prune n2")
         assert study.run("%trex redirect n3 rank 32").texts[0].startswith("Redirected n3")
-        assert refusal(other.run("%trex approve n2"))[0].endswith("n2 was already pruned by human.")
+        assert "n2 was already pruned by human at " in refusal(other.run("%trex approve n2"))[0]
         assert "n4" in other.run("%trex status\n%trex tree").text
 
 
@@ -315,5 +315,5 @@ def test_a_notebook_run_again_changes_nothing_and_says_so(killed: Path, again: l
     once_more = execute([*CELLS, *LATER], killed)
     assert once_more[-1].text == again[-1].text
     decided = once_more[len(CELLS) - 1].text
-    assert "n1 already approved." in decided
-    assert "n2 already pruned." in decided
+    assert "n1 was already approved by human at " in decided
+    assert "n2 was already pruned by human at " in decided

@@ -138,6 +138,63 @@ def test_a_redirect_that_was_answered_meanwhile_is_known_when_the_node_comes_bac
         assert _after(tree, restore("n1")).nodes[node(1)].status == status
 
 
+def answer(tree: Tree, command: cmd.Command, now: float = 50_520) -> str:
+    """What is said at 14:02 on the first day; the tree's events were in its first minute."""
+    try:
+        return handle(command, Situation(tree, now=now, jobs=2)).text
+    except CommandError as error:
+        return str(error)
+
+
+def test_what_was_decided_before_is_said_with_who_and_when() -> None:
+    tree = tree_of(BASELINE, proposed(1), approved(1), proposed(2), proposed(3), approved(3))
+    approve, prune, rank = cmd.Approve(nodes=(node(1),)), cmd.Prune(nodes=(node(2),)), "rank 8"
+    assert answer(tree, approve) == "n1 was already approved by human at 00:00 UTC."
+    assert answer(tree, approve, now=99_999) == "n1 was already approved by human on 1970-01-01 at 00:00 UTC."
+    both = cmd.Approve(nodes=(node(1), node(3)))
+    assert answer(tree, both) == "n1, n3 were already approved by human at 00:00 UTC."
+    gone = pruned(tree, "n1", "n2")
+    assert answer(gone, prune) == "n2 was already pruned by human at 00:00 UTC."
+    assert answer(gone, approve) == (
+        "n1 was already approved by human at 00:00 UTC, then pruned by human at 00:00 UTC."
+    )
+    assert answer(gone, cmd.Approve(nodes=(node(2),))).splitlines() == [
+        "n2 was already pruned by human at 00:00 UTC.",
+        "Try: %trex restore n2, or %trex plan --under n0 for another child of its parent",
+    ]
+    assert answer(gone, cmd.Redirect(node=node(2), text=rank)).startswith("n2 was already pruned by human at")
+    assert answer(gone, cmd.Edit(node=node(2), fields={"r": 4})).startswith("n2 was already pruned by human at")
+
+
+def test_what_was_redirected_or_runs_is_said_with_who_and_when() -> None:
+    tree = tree_of(BASELINE, proposed(1), proposed(2), approved(2), submitted(2))
+    again = cmd.Redirect(node=node(1), text="rank 8")
+    redirected = _after(tree, again)
+    assert answer(redirected, again) == "n1 was already redirected by human at 00:00 UTC, with these words."
+    assert answer(redirected, cmd.Approve(nodes=(node(1),))).startswith("n1 was already redirected by human at 00:00")
+    edits = [cmd.Edit(node=node(n), fields={"r": 4}) for n in (1, 2)]
+    assert answer(redirected, edits[0]).startswith("n1 was already redirected by human at 00:00 UTC.")
+    assert answer(redirected, edits[1]).startswith("n2 is already running: approved by human at 00:00 UTC.")
+
+
+def test_what_is_below_a_pruned_node_names_that_one() -> None:
+    tree = _after(tree_of(BASELINE, CHAIN), cmd.Prune(nodes=(node(1),)))
+    late = tree_of(BASELINE, CHAIN, ev.NodePruned(node=node(1)))  # the child was being planned meanwhile
+    assert answer(tree, cmd.Approve(nodes=(node(3),))).startswith("n3 was already pruned by human at 00:00 UTC.")
+    assert answer(late, cmd.Approve(nodes=(node(3),))).splitlines() == [
+        "n1, above n3, was pruned by human at 00:00 UTC.",
+        "Try: %trex restore n1, or %trex plan --under n0 for another child of its parent",
+    ]
+
+
+def test_a_run_that_goes_on_is_not_said_to_be_stopped() -> None:
+    stopped = Failure(stage="infra", kind="stopped", message="The job was stopped.")
+    end = (ev.StopRequested(node=node(1)), ev.RunFailed(run=RunId("n1.1"), failure=stopped))
+    tree = tree_of(BASELINE, proposed(1), approved(1), submitted(1), *end, ev.RunResumed(run=RunId("n1.1")))
+    assert [d.what for d in tree.nodes[node(1)].decisions] == ["approved", "stopped", "resumed n1.1"]
+    assert words.decided_words(tree.nodes[node(1)]) == "resumed n1.1 by human"
+
+
 def test_the_baseline_cannot_be_pruned() -> None:
     assert "baseline" in refused(tree_of(BASELINE), cmd.Prune(nodes=(node(0),)))
 

@@ -234,6 +234,10 @@ class Node:
         """Compute spent on this node: seconds of all its jobs and evaluations together."""
         return sum(r.seconds for r in self.runs)
 
+    def decided(self, what: str) -> Decision | None:
+        """The last decision `what` about the node; None where it never was taken."""
+        return next((d for d in reversed(self.decisions) if d.what == what), None)
+
     @property
     def is_probe(self) -> bool:
         """Whether the node used only a share of its data; its score is not comparable with a full run's."""

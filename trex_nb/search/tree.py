@@ -382,9 +382,9 @@ def _on_run_failed(tree: Tree, e: ev.RunFailed, s: ev.Stamped) -> Tree:
     return _startable(tree._with_run(e.run, failure=e.failure, cost=e.cost, ended=ended), e.run)
 
 
-def _on_run_resumed(tree: Tree, e: ev.RunResumed, _: ev.Stamped) -> Tree:
+def _on_run_resumed(tree: Tree, e: ev.RunResumed, s: ev.Stamped) -> Tree:
     run = tree.run(e.run)
-    tree = tree._with_node(node_of(e.run), findings=(), is_diagnosed=False)
+    tree = _decided(tree, node_of(e.run), s, f"resumed {e.run}", findings=(), is_diagnosed=False)
     return tree._with_run(
         e.run, failure=None, stop_requested=False, called_off="", is_queued=run.is_submitted, cost=Cost(),
         spent_before=run.spent_before + run.cost.seconds,

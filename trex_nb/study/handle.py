@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from trex_nb.agents.wording import described
@@ -25,10 +25,11 @@ from trex_nb.search.space import space_for
 from trex_nb.search.tree import Tree, redirected
 from trex_nb.study import finalize
 from trex_nb.study.decide import is_minutes_spent
-from trex_nb.study.edit import edited
+from trex_nb.study.edit import edited, is_editable
 from trex_nb.study.fork import edited_start
 from trex_nb.study.restore import restorable
 from trex_nb.study.resume import resumable, resumed_words
+from trex_nb.study.taken import already, out_of_search, who_and_when
 
 
 class UnknownNodeError(CommandError):
@@ -131,18 +132,17 @@ def _approve(c: cmd.Approve, s: Situation) -> Handled:
         node = s.node(name)
         if any(d.what == "approved" for d in node.decisions) and node.status is not Status.PROPOSED:
             continue  # also when it was pruned since: "Run All" says again what was said before that
-        if node.status in (Status.PRUNED, Status.REDIRECTED):
-            by = node.decisions[-1].actor if node.decisions else "system"
-            hint = f"%trex plan --under {node.parent} for another child of its parent"
-            raise CommandError(f"{name} was already {node.status} by {by}.", hint)
         if s.tree.is_pruned(name):
-            raise CommandError(f"A node above {name} was pruned.", "approve a node that is still in the search")
+            raise out_of_search(s.tree, node, s.now)
+        if node.status is Status.REDIRECTED:
+            hint = f"%trex plan --under {node.parent} for another child of its parent"
+            raise CommandError(already([node], "redirected", s.now), hint)
         if node.status is Status.PROPOSED:
             new.append(name)
     if sum(s.tree.nodes[n].plan.fidelity for n in new) > s.rounds_left:
         raise over_budget(s.tree)
     if not new:
-        return Handled((), f"{_names(c.nodes)} already approved.")
+        return Handled((), already([s.node(n) for n in dict.fromkeys(c.nodes)], "approved", s.now))
     return Handled(tuple(ev.NodeApproved(node=n) for n in new), f"Approved {_names(new)}. {_starts(s.tree)}")
 
 
@@ -164,7 +164,7 @@ def _prune(c: cmd.Prune, s: Situation) -> Handled:
                 why = c.why if is_named else f"below {name}"
                 events[node.id] = ev.NodePruned(node=node.id, why=why)
     if not events:
-        return Handled((), f"{_names(c.nodes)} already pruned.")
+        return Handled((), already([s.node(n) for n in dict.fromkeys(c.nodes)], "pruned", s.now))
     return Handled(tuple(events.values()), f"Pruned {_names(list(events))}.")
 
 
@@ -187,10 +187,12 @@ def _restore(c: cmd.Restore, s: Situation) -> Handled:
 
 def _redirect(c: cmd.Redirect, s: Situation) -> Handled:
     node = s.node(c.node)
-    if any(d.what == redirected(c.run) and d.why == c.text for d in node.decisions):
-        return Handled((), f"{c.run or c.node} was already redirected with these words.")
+    same = next((d for d in node.decisions if d.what == redirected(c.run) and d.why == c.text), None)
+    if same:
+        how = who_and_when(replace(same, what="redirected"), s.now)
+        return Handled((), f"{c.run or c.node} was already {how}, with these words.")
     if s.tree.is_pruned(c.node):
-        raise CommandError(f"{c.node} was already pruned.", "redirect a node that is still in the search")
+        raise out_of_search(s.tree, node, s.now)
     if s.rounds_left < 1:
         raise over_budget(s.tree)
     request = s.next_request
@@ -230,16 +232,25 @@ def _edit(c: cmd.Edit, s: Situation) -> Handled:
     plan = edited(node.plan, c.fields, space)
     if plan.hash == node.plan.hash:
         return Handled((), f"{c.node} already is like that.")
-    if node.status is not Status.PROPOSED and not (
-        node.status is Status.APPROVED and not any(r.is_submitted for r in node.runs)
-    ):
-        raise CommandError(f"{c.node} is already {node.status}.", f'%trex redirect {c.node} "…" for a new child')
+    if not is_editable(node):
+        raise _too_late_to_edit(node, s)
     if node.status is Status.APPROVED and plan.fidelity - node.plan.fidelity > s.rounds_left:
         raise over_budget(s.tree)  # a probe that was let run is to become a fuller run
     twin = next((n.id for n in s.tree.nodes.values() if n.plan.hash == plan.hash), None)
     note = f" It now equals {twin}, whose result will serve for it." if twin else ""
     told = edited_start(node.plan, described(s.tree, space, s.tree.nodes[node.parent], plan))
     return Handled((ev.NodeEdited(node=c.node, plan=told),), f"Edited {c.node}: {told.title}.{note}")
+
+
+def _too_late_to_edit(node: Node, s: Situation) -> CommandError:
+    if node.status is Status.PRUNED:
+        return out_of_search(s.tree, node, s.now)
+    hint = f'%trex redirect {node.id} "…" for a new child'
+    if node.status is Status.REDIRECTED:
+        return CommandError(already([node], "redirected", s.now), hint)
+    approved = node.decided("approved")
+    how = f": {who_and_when(approved, s.now)}" if approved else ""
+    return CommandError(f"{node.id} is already {node.status}{how}.", hint)
 
 
 def _note(c: cmd.Note, s: Situation) -> Handled:

@@ -35,13 +35,8 @@ def restorable(tree: Tree, named: Sequence[NodeId]) -> Restorable:
 
 def is_cut_off(node: Node) -> bool:
     """Whether a run of the node's plan was at work when it was pruned, and is or was killed for that."""
-    pruned = last_prune(node)
+    pruned = node.decided("pruned")
     return node.status is Status.PRUNED and pruned is not None and any(_is_killed(r, pruned) for r in node.planned)
-
-
-def last_prune(node: Node) -> Decision | None:
-    """The last decision to prune `node`, whether it was taken back or not."""
-    return next((d for d in reversed(node.decisions) if d.what == "pruned"), None)
 
 
 def _is_killed(run: Run, pruned: Decision) -> bool:
@@ -67,7 +62,7 @@ def _check(tree: Tree, node: Node, wanted: Sequence[NodeId]) -> None:
 def _gone_with(tree: Tree, name: NodeId, at: NodeId) -> Iterator[Node]:
     """What is below `at` and was pruned because `name` was, but nothing below a node that cannot come back."""
     for child in (tree.nodes[n] for n in tree.nodes[at].children):
-        pruned = last_prune(child)
+        pruned = child.decided("pruned")
         if child.status is not Status.PRUNED:
             yield from _gone_with(tree, name, child.id)
         elif pruned is not None and pruned.why == f"below {name}":
