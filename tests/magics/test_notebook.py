@@ -109,6 +109,21 @@ def test_pause_resume_and_stop_say_what_is_so(study: Kernel) -> None:
     assert texts[2:] == ["Resumed.", "Not paused.", "Paused; nothing was running."]
 
 
+def test_what_is_tried_first_changes_nothing(study: Kernel) -> None:
+    lines = (
+        "approve n1", "prune n2", "edit n1 r=8", "stop", "auto --rounds 2", "restore n1", "repeat n0", "finalize"
+    )  # fmt: skip
+    seen = [study.run(f"%trex {line} --dry-run") for line in lines]
+    assert [s.text.split()[0] for s in seen[:6]] == ["Would"] * 6
+    assert [s.status for s in seen[6:]] == ["error", "error"]
+    assert "3 proposed" in study.run("%trex status").text
+
+
+def test_a_prune_is_taken_back(study: Kernel) -> None:
+    texts = study.run("%trex prune n1 n2\n%trex restore n1,n2\n%trex restore n1").texts
+    assert texts == ["Pruned n1, n2.", "Restored n1, n2. n1, n2 await your decision.", "n1 is not pruned."]
+
+
 def test_the_budget_is_told_and_changed(study: Kernel) -> None:
     before, after = study.run("%trex budget\n%trex budget --rounds 12 --minutes 5").texts
     assert before.startswith("Budget: 8 rounds, 60 compute minutes")
