@@ -25,6 +25,7 @@ def test_options_are_read() -> None:
 @pytest.mark.parametrize("line", ["approve n1 n2", "approve n1, n2", "approve n1,n2", "approve  n1 , n2"])
 def test_nodes_may_stand_with_commas(line: str) -> None:
     assert words_of(line, "nodes") == [["n1", "n2"]]
+    assert words_of(line.replace("approve", "restore"), "nodes") == [["n1", "n2"]]
 
 
 @pytest.mark.parametrize(("line", "text"), [
@@ -48,6 +49,15 @@ def test_what_runs_is_stopped_and_resumed_by_name(line: str) -> None:
 
 def test_all_is_stopped_and_the_study_resumed_without_names() -> None:
     assert words_of("stop", "nodes") == words_of("resume", "nodes") == [[]]
+
+
+@pytest.mark.parametrize("line", [
+    "approve n1", 'prune n1 "too slow"', "prune n1 it's slow", "restore n1", "edit n1 r=8", "stop", "stop n1.1",
+    "repeat n1", "finalize", "auto --rounds 3",
+])  # fmt: skip
+def test_what_weighs_something_can_be_tried_first(line: str) -> None:
+    assert words_of(line, "dry_run") == [False]
+    assert words_of(f"{line} --dry-run", "dry_run") == [True]
 
 
 def test_words_may_come_from_the_cell() -> None:

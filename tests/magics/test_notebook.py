@@ -109,6 +109,21 @@ def test_pause_resume_and_stop_say_what_is_so(study: Kernel) -> None:
     assert texts[2:] == ["Resumed.", "Not paused.", "Paused; nothing was running."]
 
 
+def test_what_is_tried_first_changes_nothing(study: Kernel) -> None:
+    lines = (
+        "approve n1", "prune n2", "edit n1 r=8", "stop", "auto --rounds 2", "restore n1", "repeat n0", "finalize"
+    )  # fmt: skip
+    seen = [study.run(f"%trex {line} --dry-run") for line in lines]
+    assert [s.text.split()[0] for s in seen[:6]] == ["Would"] * 6
+    assert [s.status for s in seen[6:]] == ["error", "error"]
+    assert "3 proposed" in study.run("%trex status").text
+
+
+def test_a_prune_is_taken_back(study: Kernel) -> None:
+    texts = study.run("%trex prune n1 n2\n%trex restore n1,n2\n%trex restore n1").texts
+    assert texts == ["Pruned n1, n2.", "Restored n1, n2. n1, n2 await your decision.", "n1 is not pruned."]
+
+
 def test_the_budget_is_told_and_changed(study: Kernel) -> None:
     before, after = study.run("%trex budget\n%trex budget --rounds 12 --minutes 5").texts
     assert before.startswith("Budget: 8 rounds, 60 compute minutes")
@@ -200,7 +215,7 @@ def test_loading_twice_and_reloading_are_harmless(study: Kernel) -> None:
     ("typed", "offered"),
     [
         ("%trex pr", ["prune"]),
-        ("%trex re", ["redirect", "repeat", "report", "resume"]),
+        ("%trex re", ["redirect", "repeat", "report", "restore", "resume"]),
         ("x = %trex sh", ["show"]),
         ("1 + 1\n%trex pa", ["pause"]),
         ("%trex plan --", ["--help", "--runs", "--under"]),
@@ -235,10 +250,10 @@ def test_two_notebooks_steer_one_study(study: Kernel, tmp_path_factory: pytest.T
         other.run("%load_ext trex_nb")
         assert "n3" in other.run("%trex start two-notebooks-steer-one-study").text
         assert other.run("%trex approve n1").texts[0].startswith("Approved n1")
-        assert study.run("%trex approve n1").texts == ["n1 already approved."]
+        assert study.run("%trex approve n1").text.startswith("n1 was already approved by human at ")
         study.run("%trex prune n2")
         assert study.run("%trex redirect n3 rank 32").texts[0].startswith("Redirected n3")
-        assert refusal(other.run("%trex approve n2"))[0].endswith("n2 was already pruned by human.")
+        assert "n2 was already pruned by human at " in refusal(other.run("%trex approve n2"))[0]
         assert "n4" in other.run("%trex status\n%trex tree").text
 
 
@@ -315,5 +330,5 @@ def test_a_notebook_run_again_changes_nothing_and_says_so(killed: Path, again: l
     once_more = execute([*CELLS, *LATER], killed)
     assert once_more[-1].text == again[-1].text
     decided = once_more[len(CELLS) - 1].text
-    assert "n1 already approved." in decided
-    assert "n2 already pruned." in decided
+    assert "n1 was already approved by human at " in decided
+    assert "n2 was already pruned by human at " in decided

@@ -131,6 +131,42 @@ def test_pruning_a_running_node_stops_its_job(build: Build) -> None:
     assert statuses(study.tree)["n1"] == "pruned"
 
 
+def test_a_pruned_node_that_is_restored_runs_with_what_was_below_it(build: Build) -> None:
+    house = build(scores={"n1": 0.5, "n2": 0.7})
+    study = house.open()
+    study.plan(1)
+    study.do(cmd.Propose(n=2, under=node_id(1)))
+    until(study, lambda t: len(t.nodes) == 3)
+    study.approve("n1")
+    study.prune("n1")
+    study.run()
+    study.wait(30)
+    assert statuses(study.tree) == {"n0": "succeeded", "n1": "pruned", "n2": "pruned"}
+    assert study.restore("n1").text == (
+        "Restored n1, n2. n2 awaits your decision. Starts as soon as a job slot is free."
+    )
+    study.approve("n2")
+    study.wait(30)
+    assert statuses(study.tree) == {"n0": "succeeded", "n1": "succeeded", "n2": "succeeded"}
+    assert study.best is not None
+    assert study.best.id == "n2"
+    assert house.told().count("node_restored") == 2
+
+
+def test_a_node_whose_job_was_killed_cannot_be_restored(build: Build) -> None:
+    house = build(is_auto=False)
+    study = house.open()
+    study.plan(1)
+    study.approve("n1")
+    study.run()
+    until(study, lambda _: "n1.1" in house.launcher.jobs)
+    study.prune("n1")
+    study.wait(30)
+    with pytest.raises(CommandError, match="was killed") as error:
+        study.restore("n1")
+    assert "%trex redirect n0" in error.value.hint
+
+
 def test_a_node_below_a_pruned_one_cannot_be_approved(build: Build) -> None:
     house = build(is_auto=False)
     study = house.open()
@@ -172,7 +208,8 @@ def test_running_by_hand_after_a_pause_does_not_hand_over_the_wheel(build: Build
 
 
 ONCE_ENOUGH = [
-    cmd.Approve(nodes=(node_id(1), node_id(1))), cmd.Prune(nodes=(node_id(2),)), cmd.Note(node=node_id(1), text="hm"),
+    cmd.Approve(nodes=(node_id(1), node_id(1))), cmd.Prune(nodes=(node_id(2),)),
+    cmd.Restore(nodes=(node_id(2),)), cmd.Note(node=node_id(1), text="hm"),
     cmd.Redirect(node=node_id(3), text="rank 32"), cmd.Edit(node=node_id(1), fields={"r": 3}), cmd.Pause(),
     cmd.Stop(), cmd.Run(jobs=3), cmd.SetBudget(rounds=5), cmd.Auto(rounds=2), cmd.Propose(n=3), cmd.Resume(),
 ]  # fmt: skip

@@ -27,6 +27,7 @@ COMMANDS = st.one_of(
     st.builds(cmd.Propose, n=st.integers(1, 4), under=st.none() | NODES),
     st.builds(cmd.Approve, nodes=st.tuples(NODES)),
     st.builds(cmd.Prune, nodes=st.tuples(NODES)),
+    st.builds(cmd.Restore, nodes=st.tuples(NODES)),
     st.builds(cmd.Redirect, node=NODES, text=WORDS),
     st.builds(lambda run, text: cmd.Redirect(node=node_of(run), run=run, text=text), RUNS, WORDS),
     st.builds(cmd.Edit, node=NODES, fields=st.fixed_dictionaries({"r": st.integers(1, 64)})),

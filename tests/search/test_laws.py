@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from typing import Any
 
 from hypothesis import HealthCheck, given, settings
 
 from tests.search.histories import STEPS, History
+from trex_nb.core import commands as cmd
 from trex_nb.core.events import RunResumed
 from trex_nb.core.ids import ROOT, node_of
-from trex_nb.core.node import Status
+from trex_nb.core.node import Node, Status
 from trex_nb.search.baselines import GreedyBestFirst, Sequential
 from trex_nb.search.layout import layout
 from trex_nb.search.probing import ProbeAndConfirm
@@ -81,6 +83,37 @@ def test_a_curve_never_goes_back_and_a_state_is_kept_only_of_what_can_go_on(step
             steps_seen = [p.step for p in run.curve]
             assert steps_seen == sorted(steps_seen)
             assert run.saved is None or run.checkpoint is None
+
+
+@LAW
+@given(STEPS)
+def test_a_prune_that_is_taken_back_at_once_leaves_the_tree_and_what_policies_see_of_it(steps: list[Any]) -> None:
+    before = History().live(steps)
+    for name in list(before.tree.nodes)[1:]:
+        if before.tree.is_pruned(name) or any(r.is_training for n in before.tree.subtree(name) for r in n.runs):
+            continue
+        history = History().live([*steps, cmd.Prune(nodes=(name,)), cmd.Restore(nodes=(name,))])
+        assert {n: _undecided(node) for n, node in history.tree.nodes.items()} == {
+            n: _undecided(node) for n, node in before.tree.nodes.items()
+        }
+        assert history.tree.rounds == before.tree.rounds
+        for policy in (Uct(), ProbeAndConfirm(), GreedyBestFirst(), Sequential()):
+            assert policy.select(history.tree, 4) == policy.select(before.tree, 4)
+
+
+def _undecided(node: Node) -> Node:
+    return replace(node, decisions=())
+
+
+@LAW
+@given(STEPS)
+def test_what_was_restored_is_not_pruned_and_what_was_killed_stays_pruned(steps: list[Any]) -> None:
+    history = History().live(steps)
+    for name in list(history.tree.nodes)[1:]:
+        tree = History().live([*steps, cmd.Restore(nodes=(name,))]).tree
+        came_back = [n for n in tree.nodes if history.tree.is_pruned(n) and not tree.is_pruned(n)]
+        assert not any(r.is_training for n in came_back for r in tree.nodes[n].planned)
+        assert tree.rounds <= max(tree.budget.rounds, history.tree.rounds)
 
 
 @LAW

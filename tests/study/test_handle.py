@@ -7,6 +7,7 @@ import pytest
 from trex_nb.core import commands as cmd
 from trex_nb.core import events as ev
 from trex_nb.core.ids import NodeId, RunId
+from trex_nb.core.node import Status
 from trex_nb.core.result import Failure
 from trex_nb.errors import CommandError
 from trex_nb.report import words
@@ -61,6 +62,137 @@ def test_rounds_beyond_the_budget_are_refused() -> None:
 def test_pruning_takes_what_is_below_along() -> None:
     tree = tree_of(BASELINE, proposed(1), approved(1), succeeded(1, 0.5), proposed(2, 1), proposed(3, 2))
     assert [e.node for e in handled(tree, cmd.Prune(nodes=(node(1),)))] == ["n1", "n2", "n3"]
+
+
+def pruned(tree: Tree, *names: str) -> Tree:
+    return _after(tree, cmd.Prune(nodes=tuple(NodeId(n) for n in names)))
+
+
+def _after(tree: Tree, command: cmd.Command) -> Tree:
+    return Situation(tree, now=float(tree.seq + 1), jobs=2).after(handled(tree, command))
+
+
+def restore(*names: str) -> cmd.Restore:
+    return cmd.Restore(nodes=tuple(NodeId(n) for n in names))
+
+
+CHAIN = (proposed(1), approved(1), *succeeded(1, 0.5), proposed(2, 1), proposed(3, 2))
+
+
+def test_a_restore_brings_back_what_went_with_it_and_nothing_pruned_by_itself() -> None:
+    tree = pruned(pruned(tree_of(BASELINE, CHAIN), "n3"), "n1")
+    assert [e.node for e in handled(tree, restore("n1"))] == ["n1", "n2"]
+    again = _after(tree, restore("n1"))
+    assert [n.status.value for n in again.nodes.values()] == ["succeeded", "succeeded", "proposed", "pruned"]
+    assert handled(again, restore("n1")) == []
+    assert said(again, restore("n1")) == "n1 is not pruned."
+
+
+def test_nodes_pruned_together_and_one_below_the_other_come_back_one_by_one() -> None:
+    tree = pruned(tree_of(BASELINE, CHAIN), "n2", "n1")
+    assert [e.node for e in handled(tree, restore("n1"))] == ["n1"]
+    assert [e.node for e in handled(_after(tree, restore("n1")), restore("n2"))] == ["n2", "n3"]
+    assert [e.node for e in handled(tree, restore("n3", "n2", "n1"))] == ["n1", "n2", "n3"]
+
+
+def test_what_is_below_a_pruned_node_is_restored_with_that() -> None:
+    tree = pruned(tree_of(BASELINE, CHAIN), "n1")
+    with pytest.raises(CommandError) as error:
+        handled(tree, restore("n3"))
+    assert str(error.value) == "n1, above n3, was pruned.\nTry: %trex restore n1"
+
+
+def test_an_approved_node_that_comes_back_uses_its_round_again() -> None:
+    one = ev.BudgetChanged(budget=tree_of().budget.model_copy(update={"rounds": 1}))
+    tree = pruned(tree_of(BASELINE, one, proposed(1), approved(1), proposed(2)), "n1")
+    assert tree.rounds == 0
+    assert _after(tree, restore("n1")).rounds == 1
+    full = _after(tree, cmd.Approve(nodes=(node(2),)))
+    assert "budget is spent" in refused(full, restore("n1"))
+
+
+def test_a_prune_that_killed_a_job_cannot_be_taken_back_and_one_that_did_not_can() -> None:
+    two = (proposed(1, plan=lora_plan(runs=2)), approved(1))
+    killed = ev.RunFailed(run=RunId("n1.1"), failure=Failure(stage="infra", kind="stopped", message="Cancelled."))
+    at_work = pruned(tree_of(BASELINE, *two, submitted(1)), "n1")
+    assert "was killed" in refused(at_work, restore("n1"))
+    assert "was killed" in refused(Situation(at_work, now=99.0, jobs=1).after([killed]), restore("n1"))
+    between = pruned(tree_of(BASELINE, *two, succeeded(1, 0.4)), "n1")
+    assert _after(between, restore("n1")).nodes[node(1)].status is Status.RUNNING
+    stopped = pruned(tree_of(BASELINE, *two, submitted(1), ev.StopRequested(node=node(1)), killed), "n1")
+    assert _after(stopped, restore("n1")).nodes[node(1)].status is Status.FAILED
+
+
+def test_a_child_whose_job_was_killed_stays_pruned_with_what_is_below_it() -> None:
+    tree = pruned(tree_of(BASELINE, proposed(1), proposed(2, 1), approved(2), submitted(2), proposed(3, 2)), "n1")
+    assert [e.node for e in handled(tree, restore("n1"))] == ["n1"]
+    assert said(tree, restore("n1")) == ("Restored n1. n1 awaits your decision. n2 stays pruned: its job was killed.")
+
+
+def test_a_redirect_that_was_answered_meanwhile_is_known_when_the_node_comes_back() -> None:
+    redirected = _after(tree_of(BASELINE, proposed(1)), cmd.Redirect(node=node(1), text="rank 8"))
+    (request,) = redirected.requests
+    refused_ = ev.ProposalFailed(request=request, reason="what?")
+    open_ = pruned(redirected, "n1")
+    for tree, status in ((open_, "redirected"), (Situation(open_, now=9.0, jobs=1).after([refused_]), "proposed")):
+        assert _after(tree, restore("n1")).nodes[node(1)].status == status
+
+
+def answer(tree: Tree, command: cmd.Command, now: float = 50_520) -> str:
+    """What is said at 14:02 on the first day; the tree's events were in its first minute."""
+    try:
+        return handle(command, Situation(tree, now=now, jobs=2)).text
+    except CommandError as error:
+        return str(error)
+
+
+def test_what_was_decided_before_is_said_with_who_and_when() -> None:
+    tree = tree_of(BASELINE, proposed(1), approved(1), proposed(2), proposed(3), approved(3))
+    approve, prune, rank = cmd.Approve(nodes=(node(1),)), cmd.Prune(nodes=(node(2),)), "rank 8"
+    assert answer(tree, approve) == "n1 was already approved by human at 00:00 UTC."
+    assert answer(tree, approve, now=99_999) == "n1 was already approved by human on 1970-01-01 at 00:00 UTC."
+    both = cmd.Approve(nodes=(node(1), node(3)))
+    assert answer(tree, both) == "n1, n3 were already approved by human at 00:00 UTC."
+    gone = pruned(tree, "n1", "n2")
+    assert answer(gone, prune) == "n2 was already pruned by human at 00:00 UTC."
+    assert answer(gone, approve) == (
+        "n1 was already approved by human at 00:00 UTC, then pruned by human at 00:00 UTC."
+    )
+    assert answer(gone, cmd.Approve(nodes=(node(2),))).splitlines() == [
+        "n2 was already pruned by human at 00:00 UTC.",
+        "Try: %trex restore n2, or %trex plan --under n0 for another child of its parent",
+    ]
+    assert answer(gone, cmd.Redirect(node=node(2), text=rank)).startswith("n2 was already pruned by human at")
+    assert answer(gone, cmd.Edit(node=node(2), fields={"r": 4})).startswith("n2 was already pruned by human at")
+
+
+def test_what_was_redirected_or_runs_is_said_with_who_and_when() -> None:
+    tree = tree_of(BASELINE, proposed(1), proposed(2), approved(2), submitted(2))
+    again = cmd.Redirect(node=node(1), text="rank 8")
+    redirected = _after(tree, again)
+    assert answer(redirected, again) == "n1 was already redirected by human at 00:00 UTC, with these words."
+    assert answer(redirected, cmd.Approve(nodes=(node(1),))).startswith("n1 was already redirected by human at 00:00")
+    edits = [cmd.Edit(node=node(n), fields={"r": 4}) for n in (1, 2)]
+    assert answer(redirected, edits[0]).startswith("n1 was already redirected by human at 00:00 UTC.")
+    assert answer(redirected, edits[1]).startswith("n2 is already running: approved by human at 00:00 UTC.")
+
+
+def test_what_is_below_a_pruned_node_names_that_one() -> None:
+    tree = _after(tree_of(BASELINE, CHAIN), cmd.Prune(nodes=(node(1),)))
+    late = tree_of(BASELINE, CHAIN, ev.NodePruned(node=node(1)))  # the child was being planned meanwhile
+    assert answer(tree, cmd.Approve(nodes=(node(3),))).startswith("n3 was already pruned by human at 00:00 UTC.")
+    assert answer(late, cmd.Approve(nodes=(node(3),))).splitlines() == [
+        "n1, above n3, was pruned by human at 00:00 UTC.",
+        "Try: %trex restore n1, or %trex plan --under n0 for another child of its parent",
+    ]
+
+
+def test_a_run_that_goes_on_is_not_said_to_be_stopped() -> None:
+    stopped = Failure(stage="infra", kind="stopped", message="The job was stopped.")
+    end = (ev.StopRequested(node=node(1)), ev.RunFailed(run=RunId("n1.1"), failure=stopped))
+    tree = tree_of(BASELINE, proposed(1), approved(1), submitted(1), *end, ev.RunResumed(run=RunId("n1.1")))
+    assert [d.what for d in tree.nodes[node(1)].decisions] == ["approved", "stopped", "resumed n1.1"]
+    assert words.decided_words(tree.nodes[node(1)]) == "resumed n1.1 by human"
 
 
 def test_the_baseline_cannot_be_pruned() -> None:

@@ -38,6 +38,13 @@ class Prune(Frozen):
     why: str = Field("", max_length=10_000)
 
 
+class Restore(Frozen):
+    """Take back the prune of nodes, and of what went out of the search with them; refused where a job was killed."""
+
+    do: Literal["restore"] = "restore"
+    nodes: tuple[NodeId, ...] = Field(min_length=1)
+
+
 class Redirect(Frozen):
     """Ask for a child of `node` that follows `text`; a node that waits for a decision is set aside. With `run`, a run
     of that node, the child starts from the run's weights as they are now; a live run goes on."""
@@ -147,6 +154,7 @@ Command = Annotated[
     Propose
     | Approve
     | Prune
+    | Restore
     | Redirect
     | Edit
     | Note

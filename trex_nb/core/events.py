@@ -126,6 +126,13 @@ class NodePruned(Frozen):
     why: str = ""
 
 
+class NodeRestored(Frozen):
+    """The prune of the node is taken back: it stands where it would stand without it."""
+
+    kind: Literal["node_restored"] = "node_restored"
+    node: NodeId
+
+
 class NodeRedirected(Frozen):
     """The person said what to do instead; `request` asks for the child that follows the words. `run` is the run that
     child starts from, where one was named."""
@@ -375,6 +382,7 @@ Event = Annotated[
     | NodeProposed
     | NodeApproved
     | NodePruned
+    | NodeRestored
     | NodeRedirected
     | NodeEdited
     | NodeNoted

@@ -5,6 +5,7 @@ Status of a node, and what may follow:
     proposed ──approve──> approved ──submit──> running ──> succeeded | failed
        │  └──redirect──> redirected
        └──prune──> pruned      (approved, running and finished nodes can be pruned too)
+                     └──restore──> where it would stand without the prune
 """
 
 from __future__ import annotations
@@ -155,7 +156,8 @@ class Decision:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Node:
-    """A vertex of the search tree: one Plan and what came of it."""
+    """A vertex of the search tree: one Plan and what came of it. `before_prune` is the status that a prune took away,
+    None while it is not pruned."""
 
     id: NodeId
     parent: NodeId | None
@@ -169,6 +171,7 @@ class Node:
     decisions: tuple[Decision, ...] = ()
     findings: tuple[Finding, ...] = ()
     is_diagnosed: bool = False
+    before_prune: Status | None = None
 
     def __repr__(self) -> str:
         return " ".join(str(p) for p in (self.id, self.status, self.score or "", self.plan.title) if p)
@@ -230,6 +233,10 @@ class Node:
     def seconds(self) -> float:
         """Compute spent on this node: seconds of all its jobs and evaluations together."""
         return sum(r.seconds for r in self.runs)
+
+    def decided(self, what: str) -> Decision | None:
+        """The last decision `what` about the node; None where it never was taken."""
+        return next((d for d in reversed(self.decisions) if d.what == what), None)
 
     @property
     def is_probe(self) -> bool:

@@ -57,6 +57,10 @@ def _option(*names: str, kind: Callable[[str], object] = str, about: str) -> Cal
     return lambda p: p.add_argument(*names, type=kind, default=None, help=about)
 
 
+def _dry(p: _Parser) -> object:
+    return p.add_argument("--dry-run", action="store_true", help="say what it would come to, and do nothing")
+
+
 _JOBS = _option("--jobs", kind=int, about="jobs at a time")
 _RUNS = _option("--runs", kind=int, about="parallel runs of each plan, 1 to 5 (1)")
 
@@ -71,18 +75,20 @@ PARSERS: dict[str, _Parser] = {
         _sub("plan", "Have proposals planned, so that N wait for your decision.",
              _option("-n", kind=int, about="how many proposals should wait (3)"),
              _option("--under", about="the parent (the best node)"), _RUNS),
-        _sub("approve", "Let nodes run.", _nodes),
+        _sub("approve", "Let nodes run.", _nodes, _dry),
         _sub("prune", "Take nodes and all below them out of the search; quoted words are the reason.", _nodes,
-             _option("--why", about="the reason")),
+             _option("--why", about="the reason"), _dry),
+        _sub("restore", "Take back the prune of nodes, and of what went with them, unless a job was killed.", _nodes,
+             _dry),
         _sub("redirect", "Ask for a child of a node that follows your words; of a run (n4.2), it starts from there.",
              lambda p: p.add_argument("node", help="a node such as n4, or a run such as n4.2, live or not"), _text),
         _sub("note", "Write something down about a node; the Researcher reads it.", _node, _text),
         _sub("edit", "Change the plan of a node that has not run.", _node,
-             lambda p: p.add_argument("fields", nargs="*", help="field=value, such as r=32 learning_rate=3e-3")),
+             lambda p: p.add_argument("fields", nargs="*", help="field=value, such as r=32 learning_rate=3e-3"), _dry),
         _sub("run", "Run what is approved. Returns at once.", _JOBS),
         _sub("auto", "Hand over the wheel: propose, approve (what waits too) and run. Returns at once.",
              _option("--rounds", kind=int, about="until the study has so many rounds in all"),
-             _option("--hours", kind=float, about="for so long, from now"), _JOBS, _RUNS),
+             _option("--hours", kind=float, about="for so long, from now"), _JOBS, _RUNS, _dry),
         _sub("policy", "How the tree is searched: uct, auto (probe and confirm), gbfs or sequential; without a name, "
              "which it is.",
              lambda p: p.add_argument("name", nargs="?", help="uct, auto, gbfs or sequential"),
@@ -92,7 +98,7 @@ PARSERS: dict[str, _Parser] = {
         _sub("resume", "Let what was stopped go on from where it was saved; without names, go on as before the pause.",
              lambda p: p.add_argument("nodes", nargs="*", help="stopped runs such as n4.2, or n4 for all of its runs")),
         _sub("stop", "Save the state of jobs and end them; without names all jobs, and pause. %trex resume goes on.",
-             lambda p: p.add_argument("nodes", nargs="*", help="nodes such as n4, or runs such as n4.2")),
+             lambda p: p.add_argument("nodes", nargs="*", help="nodes such as n4, or runs such as n4.2"), _dry),
         _sub("budget", "Say what may be spent in all; without options, what is.",
              _option("--rounds", kind=int, about="rounds"), _option("--minutes", kind=float, about="compute minutes"),
              _option("--samples", kind=int, about="training rows per run"),
@@ -107,11 +113,11 @@ PARSERS: dict[str, _Parser] = {
              _option("-n", kind=int, about="lines (40)")),
         _sub("best", "The best node so far."),
         _sub("repeat", "Do a node's best run again under other seeds. Returns at once.", _node,
-             _option("-n", kind=int, about="how many repeats the node should have (2)")),
+             _option("-n", kind=int, about="how many repeats the node should have (2)"), _dry),
         _sub("finalize", "Repeat the finalists over fresh seeds, then score the sealed test split once.",
              _option("--finalists", kind=int, about="at most so many nodes that cannot be told from the best (3)"),
              _option("--seeds", kind=int, about="fresh seeds for each (3)"),
-             lambda p: p.add_argument("--again", action="store_true", help="look at the test split once more")),
+             lambda p: p.add_argument("--again", action="store_true", help="look at the test split once more"), _dry),
         _sub("report", "A copy of this notebook (or a page) that reads anywhere, without a kernel.",
              lambda p: p.add_argument("path", nargs="?", help="a .html or .ipynb file")),
         _sub("export", "Copy a node's weights with model card and recipe.", _node,
@@ -139,7 +145,7 @@ def parse(line: str) -> tuple[str, argparse.Namespace]:
     arguments = PARSERS[name].parse_args(_words(name, rest))
     if name == "prune" and arguments.why is None:
         _reason_from_words(arguments)
-    if name in ("approve", "prune", "stop", "resume"):
+    if name in ("approve", "prune", "restore", "stop", "resume"):
         arguments.nodes = [n for word in arguments.nodes for n in word.split(",") if n]  # "n1, n2" and "n1,n2"
     return name, arguments
 

@@ -119,10 +119,13 @@ class Session:
         return self._open.plan(3 if a.n is None else a.n, under=a.under, runs=1 if a.runs is None else a.runs)
 
     def _approve(self, a: argparse.Namespace) -> Reply:
-        return self._open.approve(*a.nodes)
+        return self._open.approve(*a.nodes, dry_run=a.dry_run)
 
     def _prune(self, a: argparse.Namespace) -> Reply:
-        return self._open.prune(*a.nodes, why=a.why)
+        return self._open.prune(*a.nodes, why=a.why, dry_run=a.dry_run)
+
+    def _restore(self, a: argparse.Namespace) -> Reply:
+        return self._open.restore(*a.nodes, dry_run=a.dry_run)
 
     def _redirect(self, a: argparse.Namespace) -> Reply:
         return self._open.redirect(a.node, _words(a, "redirect"))
@@ -131,13 +134,14 @@ class Session:
         return self._open.note(a.node, _words(a, "note"))
 
     def _edit(self, a: argparse.Namespace) -> Reply:
-        return self._open.edit(a.node, **_fields(a.fields))
+        return self._open.edit(a.node, **{"dry_run": a.dry_run, **_fields(a.fields)})
 
     def _run(self, a: argparse.Namespace) -> Reply:
         return self._open.run(a.jobs)
 
     def _auto(self, a: argparse.Namespace) -> Reply:
-        return self._open.auto(a.rounds, a.hours, a.jobs, runs=1 if a.runs is None else a.runs)
+        runs = 1 if a.runs is None else a.runs
+        return self._open.auto(a.rounds, a.hours, a.jobs, runs=runs, dry_run=a.dry_run)
 
     def _policy(self, a: argparse.Namespace) -> Reply:
         return self._open.policy(a.name, a.c, a.widen)
@@ -149,7 +153,7 @@ class Session:
         return self._open.resume(*a.nodes)
 
     def _stop(self, a: argparse.Namespace) -> Reply:
-        return self._open.stop(*a.nodes)
+        return self._open.stop(*a.nodes, dry_run=a.dry_run)
 
     def _budget(self, a: argparse.Namespace) -> Reply:
         return self._open.budget(a.rounds, a.minutes, a.samples, a.price)
@@ -190,11 +194,11 @@ class Session:
         return self._open.show(best.id)
 
     def _repeat(self, a: argparse.Namespace) -> Reply:
-        return self._open.repeat(a.node, 2 if a.n is None else a.n)
+        return self._open.repeat(a.node, 2 if a.n is None else a.n, dry_run=a.dry_run)
 
     def _finalize(self, a: argparse.Namespace) -> Reply:
         finalists, seeds = (3 if given is None else given for given in (a.finalists, a.seeds))
-        return self._open.finalize(finalists, seeds, again=a.again)
+        return self._open.finalize(finalists, seeds, again=a.again, dry_run=a.dry_run)
 
     def _report(self, a: argparse.Namespace) -> Page:
         study = self._open

@@ -284,7 +284,22 @@ def _on_node_approved(tree: Tree, e: ev.NodeApproved, s: ev.Stamped) -> Tree:
 
 
 def _on_node_pruned(tree: Tree, e: ev.NodePruned, s: ev.Stamped) -> Tree:
-    return _decided(tree, e.node, s, "pruned", e.why, status=Status.PRUNED)
+    node = tree.nodes[e.node]
+    before = node.before_prune or node.status
+    return _decided(tree, e.node, s, "pruned", e.why, status=Status.PRUNED, before_prune=before)
+
+
+def _on_node_restored(tree: Tree, e: ev.NodeRestored, s: ev.Stamped) -> Tree:
+    return _decided(tree, e.node, s, "restored", status=_restored(tree, tree.nodes[e.node]), before_prune=None)
+
+
+def _restored(tree: Tree, node: Node) -> Status:
+    """Where a node stands without its prune: as before, but for what came of its runs and redirects meanwhile."""
+    before = node.before_prune or node.status
+    is_planned = any(r.of == node.id for r in tree.requests.values())
+    if before is Status.REDIRECTED and not node.children and not is_planned:
+        before = Status.PROPOSED
+    return _status_from_runs(before, node.planned)
 
 
 def _on_node_redirected(tree: Tree, e: ev.NodeRedirected, s: ev.Stamped) -> Tree:
@@ -367,9 +382,9 @@ def _on_run_failed(tree: Tree, e: ev.RunFailed, s: ev.Stamped) -> Tree:
     return _startable(tree._with_run(e.run, failure=e.failure, cost=e.cost, ended=ended), e.run)
 
 
-def _on_run_resumed(tree: Tree, e: ev.RunResumed, _: ev.Stamped) -> Tree:
+def _on_run_resumed(tree: Tree, e: ev.RunResumed, s: ev.Stamped) -> Tree:
     run = tree.run(e.run)
-    tree = tree._with_node(node_of(e.run), findings=(), is_diagnosed=False)
+    tree = _decided(tree, node_of(e.run), s, f"resumed {e.run}", findings=(), is_diagnosed=False)
     return tree._with_run(
         e.run, failure=None, stop_requested=False, called_off="", is_queued=run.is_submitted, cost=Cost(),
         spent_before=run.spent_before + run.cost.seconds,
@@ -466,6 +481,7 @@ _HANDLERS: dict[str, Callable[[Tree, Any, ev.Stamped], Tree]] = {
     "node_proposed": _on_node_proposed,
     "node_approved": _on_node_approved,
     "node_pruned": _on_node_pruned,
+    "node_restored": _on_node_restored,
     "node_redirected": _on_node_redirected,
     "node_edited": _on_node_edited,
     "node_noted": _on_node_noted,

@@ -12,6 +12,7 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
+from trex_nb.core.node import Node, Status
 from trex_nb.core.plan import Plan
 from trex_nb.core.training import FullTraining, LoraTraining, TrainingConfig, Untrained
 from trex_nb.errors import CommandError
@@ -21,6 +22,12 @@ _CONFIG: TypeAdapter[TrainingConfig] = TypeAdapter(TrainingConfig)
 _RECIPE = ("share", "balance", "dedup", "decontaminate")
 _LARGEST_SEED = 2**32 - 1
 """What numpy, and so transformers' `set_seed`, takes."""
+
+
+def is_editable(node: Node) -> bool:
+    """Whether the node's plan can still be changed: it waits, or was let run and nothing of it has begun."""
+    waits = node.status is Status.APPROVED and not any(r.is_submitted for r in node.runs)
+    return node.parent is not None and (waits or node.status is Status.PROPOSED)
 
 
 def edited(plan: Plan, fields: Mapping[str, Any], space: Space) -> Plan:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from trex_nb.agents.wording import described
@@ -25,9 +25,11 @@ from trex_nb.search.space import space_for
 from trex_nb.search.tree import Tree, redirected
 from trex_nb.study import finalize
 from trex_nb.study.decide import is_minutes_spent
-from trex_nb.study.edit import edited
+from trex_nb.study.edit import edited, is_editable
 from trex_nb.study.fork import edited_start
+from trex_nb.study.restore import restorable
 from trex_nb.study.resume import resumable, resumed_words
+from trex_nb.study.taken import already, out_of_search, who_and_when
 
 
 class UnknownNodeError(CommandError):
@@ -83,6 +85,13 @@ class Situation:
         """Rounds that may still be approved by the person, whatever auto may."""
         return max(0.0, self.tree.budget.rounds - self.tree.rounds)
 
+    def after(self, events: Sequence[ev.Event]) -> Tree:
+        """The tree as it would be with `events`."""
+        tree = self.tree
+        for event in events:
+            tree = tree.apply(ev.Stamped(seq=tree.seq + 1, time=self.now, actor="human", event=event))
+        return tree
+
 
 def handle(command: cmd.Command, situation: Situation) -> Handled:
     """Events for `command`; raises `CommandError` and changes nothing when it cannot be followed."""
@@ -123,44 +132,67 @@ def _approve(c: cmd.Approve, s: Situation) -> Handled:
         node = s.node(name)
         if any(d.what == "approved" for d in node.decisions) and node.status is not Status.PROPOSED:
             continue  # also when it was pruned since: "Run All" says again what was said before that
-        if node.status in (Status.PRUNED, Status.REDIRECTED):
-            by = node.decisions[-1].actor if node.decisions else "system"
-            hint = f"%trex plan --under {node.parent} for another child of its parent"
-            raise CommandError(f"{name} was already {node.status} by {by}.", hint)
         if s.tree.is_pruned(name):
-            raise CommandError(f"A node above {name} was pruned.", "approve a node that is still in the search")
+            raise out_of_search(s.tree, node, s.now)
+        if node.status is Status.REDIRECTED:
+            hint = f"%trex plan --under {node.parent} for another child of its parent"
+            raise CommandError(already([node], "redirected", s.now), hint)
         if node.status is Status.PROPOSED:
             new.append(name)
     if sum(s.tree.nodes[n].plan.fidelity for n in new) > s.rounds_left:
         raise over_budget(s.tree)
     if not new:
-        return Handled((), f"{_names(c.nodes)} already approved.")
-    starts = " Starts as soon as a job slot is free." if not s.tree.is_paused else " Paused: %trex resume starts it."
-    hint = starts if s.tree.jobs else " %trex run starts what is approved."
-    return Handled(tuple(ev.NodeApproved(node=n) for n in new), f"Approved {_names(new)}.{hint}")
+        return Handled((), already([s.node(n) for n in dict.fromkeys(c.nodes)], "approved", s.now))
+    return Handled(tuple(ev.NodeApproved(node=n) for n in new), f"Approved {_names(new)}. {_starts(s.tree)}")
+
+
+def _starts(tree: Tree) -> str:
+    """When what is approved starts."""
+    if not tree.jobs:
+        return "%trex run starts what is approved."
+    return "Paused: %trex resume starts it." if tree.is_paused else "Starts as soon as a job slot is free."
 
 
 def _prune(c: cmd.Prune, s: Situation) -> Handled:
     events: dict[NodeId, ev.Event] = {}
-    for name in c.nodes:
-        if s.node(name).parent is None:
-            raise CommandError("The baseline cannot be pruned.", "prune a node below it")
+    if any(s.node(n).parent is None for n in c.nodes):
+        raise CommandError("The baseline cannot be pruned.", "prune a node below it")
+    for name in sorted(c.nodes, key=lambda n: s.node(n).depth):  # so that "below" is said of the nearest
         for node in s.tree.subtree(name):
-            is_named = node.id == name
+            is_named = node.id in c.nodes
             if node.status is not Status.PRUNED and (is_named or not node.status.is_finished):
                 why = c.why if is_named else f"below {name}"
                 events[node.id] = ev.NodePruned(node=node.id, why=why)
     if not events:
-        return Handled((), f"{_names(c.nodes)} already pruned.")
+        return Handled((), already([s.node(n) for n in dict.fromkeys(c.nodes)], "pruned", s.now))
     return Handled(tuple(events.values()), f"Pruned {_names(list(events))}.")
+
+
+def _restore(c: cmd.Restore, s: Situation) -> Handled:
+    found = restorable(s.tree, [s.node(n).id for n in c.nodes])
+    if not found.nodes:
+        return Handled((), " ".join(f"{n} is not pruned." for n in dict.fromkeys(c.nodes)))
+    events = tuple(ev.NodeRestored(node=n) for n in found.nodes)
+    after = s.after(events)
+    if after.rounds > max(s.tree.budget.rounds, s.tree.rounds):
+        raise over_budget(s.tree)
+    back = [after.nodes[n] for n in found.nodes]
+    waiting = [n.id for n in back if n.status is Status.PROPOSED]
+    said = [f"Restored {_names(found.nodes)}."]
+    said += [f"{_names(waiting)} await{'s' * (len(waiting) == 1)} your decision."] if waiting else []
+    said += [_starts(s.tree)] if any(n.status in (Status.APPROVED, Status.RUNNING) for n in back) else []
+    said += [f"{n} stays pruned: its job was killed." for n in found.left]
+    return Handled(events, " ".join(said))
 
 
 def _redirect(c: cmd.Redirect, s: Situation) -> Handled:
     node = s.node(c.node)
-    if any(d.what == redirected(c.run) and d.why == c.text for d in node.decisions):
-        return Handled((), f"{c.run or c.node} was already redirected with these words.")
+    same = next((d for d in node.decisions if d.what == redirected(c.run) and d.why == c.text), None)
+    if same:
+        how = who_and_when(replace(same, what="redirected"), s.now)
+        return Handled((), f"{c.run or c.node} was already {how}, with these words.")
     if s.tree.is_pruned(c.node):
-        raise CommandError(f"{c.node} was already pruned.", "redirect a node that is still in the search")
+        raise out_of_search(s.tree, node, s.now)
     if s.rounds_left < 1:
         raise over_budget(s.tree)
     request = s.next_request
@@ -200,16 +232,25 @@ def _edit(c: cmd.Edit, s: Situation) -> Handled:
     plan = edited(node.plan, c.fields, space)
     if plan.hash == node.plan.hash:
         return Handled((), f"{c.node} already is like that.")
-    if node.status is not Status.PROPOSED and not (
-        node.status is Status.APPROVED and not any(r.is_submitted for r in node.runs)
-    ):
-        raise CommandError(f"{c.node} is already {node.status}.", f'%trex redirect {c.node} "…" for a new child')
+    if not is_editable(node):
+        raise _too_late_to_edit(node, s)
     if node.status is Status.APPROVED and plan.fidelity - node.plan.fidelity > s.rounds_left:
         raise over_budget(s.tree)  # a probe that was let run is to become a fuller run
     twin = next((n.id for n in s.tree.nodes.values() if n.plan.hash == plan.hash), None)
     note = f" It now equals {twin}, whose result will serve for it." if twin else ""
     told = edited_start(node.plan, described(s.tree, space, s.tree.nodes[node.parent], plan))
     return Handled((ev.NodeEdited(node=c.node, plan=told),), f"Edited {c.node}: {told.title}.{note}")
+
+
+def _too_late_to_edit(node: Node, s: Situation) -> CommandError:
+    if node.status is Status.PRUNED:
+        return out_of_search(s.tree, node, s.now)
+    hint = f'%trex redirect {node.id} "…" for a new child'
+    if node.status is Status.REDIRECTED:
+        return CommandError(already([node], "redirected", s.now), hint)
+    approved = node.decided("approved")
+    how = f": {who_and_when(approved, s.now)}" if approved else ""
+    return CommandError(f"{node.id} is already {node.status}{how}.", hint)
 
 
 def _note(c: cmd.Note, s: Situation) -> Handled:
@@ -363,6 +404,7 @@ _HANDLERS: dict[str, Callable[[Any, Situation], Handled]] = {
     "propose": _propose,
     "approve": _approve,
     "prune": _prune,
+    "restore": _restore,
     "redirect": _redirect,
     "edit": _edit,
     "note": _note,

@@ -45,6 +45,7 @@ from trex_nb.study.handle import Situation, UnknownNodeError, handle
 from trex_nb.study.page import Page
 from trex_nb.study.parts import Parts
 from trex_nb.study.reports import write_report
+from trex_nb.study.weigh import Weighed, weigh
 from trex_nb.study.writer import Lead, Writer
 
 _POLL_SECONDS = 0.5
@@ -164,19 +165,23 @@ class Study:
             ]
         return "\n".join(parts)
 
-    # What a person does; each is one command
+    # What a person does; each is one command. `dry_run` says what it would come to, and does nothing.
 
     def plan(self, n: int = 3, under: str | None = None, runs: int = 1) -> Reply:
         """See to it that `n` proposals wait for a decision, each of up to `runs` parallel runs."""
         return self._answered(_made(cmd.Propose, n=n, under=NodeId(under) if under else None, runs=runs))
 
-    def approve(self, *nodes: str) -> Reply:
+    def approve(self, *nodes: str, dry_run: bool = False) -> Reply:
         """Let nodes run."""
-        return self.do(_made(cmd.Approve, nodes=tuple(NodeId(n) for n in nodes)))
+        return self._given(_made(cmd.Approve, nodes=tuple(NodeId(n) for n in nodes)), dry_run=dry_run)
 
-    def prune(self, *nodes: str, why: str = "") -> Reply:
+    def prune(self, *nodes: str, why: str = "", dry_run: bool = False) -> Reply:
         """Take nodes and all below them out of the search."""
-        return self.do(_made(cmd.Prune, nodes=tuple(NodeId(n) for n in nodes), why=why))
+        return self._given(_made(cmd.Prune, nodes=tuple(NodeId(n) for n in nodes), why=why), dry_run=dry_run)
+
+    def restore(self, *nodes: str, dry_run: bool = False) -> Reply:
+        """Take back the prune of nodes, and of what went with them; refused where a job was killed."""
+        return self._given(_made(cmd.Restore, nodes=tuple(NodeId(n) for n in nodes)), dry_run=dry_run)
 
     def redirect(self, node: str, text: str) -> Reply:
         """Ask for a child of `node` that follows `text`. Of a run ("n4.2"), the child starts from its weights as they
@@ -184,9 +189,9 @@ class Study:
         run = RunId(node) if "." in node else None
         return self._answered(_made(cmd.Redirect, node=node_of(RunId(node)), run=run, text=text))
 
-    def edit(self, node: str, /, **fields: Any) -> Reply:
+    def edit(self, node: str, /, *, dry_run: bool = False, **fields: Any) -> Reply:
         """Change fields of a plan that has not run: `study.edit("n1", r=32)`."""
-        return self.do(_made(cmd.Edit, node=NodeId(node), fields=fields))
+        return self._given(_made(cmd.Edit, node=NodeId(node), fields=fields), dry_run=dry_run)
 
     def note(self, node: str, text: str) -> Reply:
         """Write something down about a node; the Researcher reads it."""
@@ -197,11 +202,12 @@ class Study:
         return self.do(_made(cmd.Run, jobs=jobs))
 
     def auto(
-        self, rounds: int | None = None, hours: float | None = None, jobs: int | None = None, runs: int = 1
-    ) -> Reply:
+        self, rounds: int | None = None, hours: float | None = None, jobs: int | None = None, runs: int = 1,
+        *, dry_run: bool = False,
+    ) -> Reply:  # fmt: skip
         """Hand over the wheel until the study has `rounds` rounds in all, each of up to `runs` parallel runs, or for
         `hours`. Returns at once."""
-        return self.do(_made(cmd.Auto, rounds=rounds, hours=hours, jobs=jobs, runs=runs))
+        return self._given(_made(cmd.Auto, rounds=rounds, hours=hours, jobs=jobs, runs=runs), dry_run=dry_run)
 
     def policy(self, name: str | None = None, c: float | None = None, widen: float | None = None) -> Reply:
         """Search the tree by another policy from now on: `uct`, `auto`, `gbfs` or `sequential`; without a name, say
@@ -217,9 +223,9 @@ class Study:
         before the pause."""
         return self.do(_made(cmd.Resume, **_nodes_and_runs(names)))
 
-    def stop(self, *names: str) -> Reply:
+    def stop(self, *names: str, dry_run: bool = False) -> Reply:
         """Have the jobs of nodes and runs save their state and end; without names all jobs, and pause."""
-        return self.do(_made(cmd.Stop, **_nodes_and_runs(names)))
+        return self._given(_made(cmd.Stop, **_nodes_and_runs(names)), dry_run=dry_run)
 
     def budget(
         self, rounds: int | None = None, minutes: float | None = None, samples: int | None = None,
@@ -234,14 +240,16 @@ class Study:
             cmd.SetBudget, rounds=rounds, minutes=minutes, samples=samples, price_per_hour=per_hour, currency=currency
         ))  # fmt: skip
 
-    def repeat(self, node: str, n: int = 2) -> Reply:
+    def repeat(self, node: str, n: int = 2, *, dry_run: bool = False) -> Reply:
         """See to it that a node's best run is done again under `n` other seeds. Returns at once."""
-        return self.do(_made(cmd.Repeat, node=NodeId(node), n=n))
+        return self._given(_made(cmd.Repeat, node=NodeId(node), n=n), dry_run=dry_run)
 
-    def finalize(self, finalists: int = 3, seeds: int = 3, *, again: bool = False) -> Reply:
+    def finalize(
+        self, finalists: int = 3, seeds: int = 3, *, again: bool = False, dry_run: bool = False
+    ) -> Reply:  # fmt: skip
         """Repeat the finalists over fresh seeds, pick the winner by these, then score the test split once. Returns at
         once; `sealed` has the scores when it is done."""
-        return self.do(_made(cmd.Finalize, finalists=finalists, seeds=seeds, again=again))
+        return self._given(_made(cmd.Finalize, finalists=finalists, seeds=seeds, again=again), dry_run=dry_run)
 
     @property
     def sealed(self) -> tuple[SealedScore, ...]:
@@ -265,6 +273,11 @@ class Study:
     def do(self, command: cmd.Command, actor: Actor = "human") -> Reply:
         """Carry out any command; raises `CommandError` when it is refused."""
         return self._on_loop(self._command(command, actor))
+
+    def weigh(self, command: cmd.Command) -> Weighed:
+        """What a command would come to now, and whether a person should be asked once more before it. Changes nothing;
+        raises `CommandError` where it would be refused."""
+        return weigh(command, Situation(self.tree, clock.time(), self.parts.settings.jobs))
 
     def send(self, command: cmd.Command) -> Future[str]:
         """The same without waiting, for the widget: a future of the reply's text."""
@@ -315,6 +328,9 @@ class Study:
 
     def _known(self, node: str) -> NodeId:
         return Situation(self.tree, 0, 1).node(NodeId(node)).id
+
+    def _given(self, command: cmd.Command, *, dry_run: bool) -> Reply:
+        return Reply(self.weigh(command).text) if dry_run else self.do(command)
 
     def _answered(self, command: cmd.Propose | cmd.Redirect) -> Reply:
         """Carry out a command that asks the Researcher, and wait a moment for the answer so that it can be shown."""
