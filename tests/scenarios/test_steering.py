@@ -71,6 +71,34 @@ def test_an_edited_plan_is_what_runs(build: Build) -> None:
         study.edit("n1", r=9)
 
 
+def test_the_fields_of_a_form_are_there_until_the_plan_runs(build: Build) -> None:
+    house = build()
+    study = house.open()
+    study.plan(2)
+    shown = {f.name: f.value for f in study.editable("n1")}
+    assert (shown["r"], shown["share"], shown["fidelity"]) == ("2", "1", "1")
+    study.approve("n1")
+    assert study.editable("n1")
+    study.prune("n2")
+    study.run()
+    study.wait(30)
+    assert [study.editable(n) for n in ("n0", "n1", "n2")] == [(), (), ()]
+
+
+def test_what_is_weighed_is_not_done(build: Build) -> None:
+    house = build()
+    study = house.open()
+    study.plan(2)
+    before = house.told()
+    weighed = study.weigh(cmd.Approve(nodes=(node_id(1), node_id(2))))
+    assert weighed.asks
+    assert study.approve("n1", "n2", dry_run=True).text == weighed.text
+    assert study.edit("n1", r=3, dry_run=True).text.startswith("Would make n1 ")
+    with pytest.raises(CommandError, match="There is no node n9"):
+        study.prune("n9", dry_run=True)
+    assert house.told() == before
+
+
 def test_pause_lets_running_jobs_end_and_starts_nothing(build: Build) -> None:
     house = build(is_auto=False)
     study = house.open()

@@ -23,6 +23,7 @@ from trex_nb.search.tree import Tree
 from trex_nb.settings import Settings
 from trex_nb.store.artifacts import studies_in
 from trex_nb.study.doctor import doctor
+from trex_nb.study.edit import as_number, typed
 from trex_nb.study.page import Page
 from trex_nb.study.reports import write_frozen
 from trex_nb.study.start import start
@@ -269,24 +270,24 @@ def _words(arguments: argparse.Namespace, name: str) -> str:
 
 
 def _fields(parts: list[str]) -> dict[str, Any]:
-    """`r=32` pairs and YAML bodies as one mapping; values are read as YAML reads them."""
+    """`r=32` pairs and YAML bodies as one mapping."""
     found: dict[str, Any] = {}
     for part in parts:
-        try:
-            data = yaml.safe_load(part.replace("=", ": ", 1) if "\n" not in part and "=" in part else part)
-        except yaml.YAMLError:
-            data = None
-        if not isinstance(data, dict):
-            raise CommandError(f"%trex edit: {part.strip()[:60]!r} is not field=value.", "%trex edit n1 r=32")
-        found |= {str(k): _number(v) for k, v in data.items()}
+        if "\n" not in part and "=" in part:
+            name, value = part.split("=", 1)
+            found[name.strip()] = typed(value)
+        else:
+            found |= _yaml_fields(part)
     if not found:
         raise CommandError("%trex edit: no field was given.", "%trex edit n1 r=32 learning_rate=3e-3")
     return found
 
 
-def _number(value: Any) -> Any:
-    """YAML reads 3e-3 as text; a person means a number."""
+def _yaml_fields(part: str) -> dict[str, Any]:
     try:
-        return float(value) if isinstance(value, str) else value
-    except ValueError:
-        return value
+        data = yaml.safe_load(part)
+    except yaml.YAMLError:
+        data = None
+    if not isinstance(data, dict):
+        raise CommandError(f"%trex edit: {part.strip()[:60]!r} is not field=value.", "%trex edit n1 r=32")
+    return {str(k): as_number(v) for k, v in data.items()}

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
+import yaml
 from pydantic import TypeAdapter, ValidationError
 
 from trex_nb.core.node import Node, Status
@@ -19,9 +21,48 @@ from trex_nb.errors import CommandError
 from trex_nb.search.space import Space, Value, below
 
 _CONFIG: TypeAdapter[TrainingConfig] = TypeAdapter(TrainingConfig)
-_RECIPE = ("share", "balance", "dedup", "decontaminate")
-_LARGEST_SEED = 2**32 - 1
+LARGEST_SEED = 2**32 - 1
 """What numpy, and so transformers' `set_seed`, takes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Knob:
+    """What a field of the recipe may be: one of `choices`, or a number up to `high`, above 0 (or from there on)."""
+
+    choices: tuple[bool | str, ...] = ()
+    high: float = 20.0
+    may_be_zero: bool = False
+
+
+_KNOBS = {
+    "share": Knob(high=1.0),
+    "balance": Knob(high=1.0, may_be_zero=True),
+    "dedup": Knob(choices=(False, True, "near")),
+    "decontaminate": Knob(choices=(False, True)),
+}
+_WEIGHT = Knob()
+
+
+def knobs(space: Space) -> dict[str, Knob]:
+    """The fields of a recipe that a person may set, by name."""
+    return {n: _KNOBS.get(n, _WEIGHT) for n in space.names if n in _KNOBS or n.startswith("weight[")}
+
+
+def typed(text: str) -> Any:
+    """A value as a person types it: `32`, `3e-3`, `true`, `cosine`, `[q_proj, v_proj]`; raises `CommandError` for
+    what cannot be read."""
+    try:
+        return as_number(yaml.safe_load(text))
+    except (yaml.YAMLError, ValueError) as error:  # the latter for what looks like a date and is none
+        raise CommandError(f"{text.strip()[:60]!r} is not a value.", "such as 32, 3e-3, true or [a, b]") from error
+
+
+def as_number(value: Any) -> Any:
+    """YAML reads 3e-3 as text; a person means a number."""
+    try:
+        return float(value) if isinstance(value, str) else value
+    except ValueError:
+        return value
 
 
 def is_editable(node: Node) -> bool:
@@ -33,7 +74,7 @@ def is_editable(node: Node) -> bool:
 def edited(plan: Plan, fields: Mapping[str, Any], space: Space) -> Plan:
     """`plan` with `fields` changed, its words as they were (`agents.wording.described` tells it anew); raises
     `CommandError` for an unknown field or a value out of range."""
-    recipe_fields = [n for n in space.names if n in _RECIPE or n.startswith("weight[")]
+    recipe_fields = knobs(space)
     known = [*_config_fields(plan), *recipe_fields, "fidelity"]
     for name in fields:
         if name not in known:
@@ -57,8 +98,8 @@ def edited(plan: Plan, fields: Mapping[str, Any], space: Space) -> Plan:
 
 
 def _check_seed(seed: Any) -> None:
-    if isinstance(seed, (int, float)) and seed > _LARGEST_SEED:
-        raise CommandError(f"seed is a number from 0 to {_LARGEST_SEED} (got {seed!r}).", "seed=1")
+    if isinstance(seed, (int, float)) and seed > LARGEST_SEED:
+        raise CommandError(f"seed is a number from 0 to {LARGEST_SEED} (got {seed!r}).", "seed=1")
 
 
 def _config_fields(plan: Plan) -> list[str]:
@@ -75,22 +116,29 @@ def _config(config: TrainingConfig, fields: Mapping[str, Any]) -> TrainingConfig
 
 def _recipe(plan: Plan, fields: Mapping[str, Any], space: Space) -> Any:
     point = space.point(plan)
-    if not fields or point is None:
+    if point is None:
         return plan.recipe
-    recipe, _ = space.build({**point, **{n: _checked(n, v) for n, v in fields.items()}}, plan.recipe.seed)
+    changed = {n: _checked(n, v) for n, v in fields.items() if not _is_same(point.get(n), v)}
+    if not changed:
+        return plan.recipe  # however it was put together, and whatever it comes to
+    recipe, _ = space.build({**point, **changed}, plan.recipe.seed)
     return below(plan.recipe, recipe)
 
 
+def _is_same(now: Value | None, value: Any) -> bool:
+    return bool(now == value) and isinstance(now, bool) == isinstance(value, bool)
+
+
 def _checked(name: str, value: Any) -> Value:
-    if name in ("dedup", "decontaminate"):
-        if isinstance(value, bool) or (name, value) == ("dedup", "near"):
+    knob = _KNOBS.get(name, _WEIGHT)
+    if knob.choices:
+        if any(type(value) is type(c) and value == c for c in knob.choices):
             return value  # type: ignore[no-any-return]
-        more = ", or near for near copies too" if name == "dedup" else ""
+        more = ", or near for near copies too" if "near" in knob.choices else ""
         raise CommandError(f"{name} is true or false{more} (got {value!r}).", f"{name}=true")
-    lowest, highest = {"share": (0.0, 1.0), "balance": (0.0, 1.0)}.get(name, (0.0, 20.0))
     is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    if not is_number or not lowest <= value <= highest or (value == 0 and name != "balance"):
-        raise CommandError(f"{name} is a number from {lowest:g} to {highest:g} (got {value!r}).", f"{name}=0.5")
+    if not is_number or not 0 <= value <= knob.high or (value == 0 and not knob.may_be_zero):
+        raise CommandError(f"{name} is a number from 0 to {knob.high:g} (got {value!r}).", f"{name}=0.5")
     return float(value)
 
 

@@ -12,7 +12,8 @@ from trex_nb.core.training import LoraTraining, TrainingConfig
 from trex_nb.errors import CommandError
 from trex_nb.search.tree import Tree
 
-_SHAPE = ("r", "lora_alpha", "use_rslora", "target_modules")
+SHAPE = ("r", "lora_alpha", "use_rslora", "target_modules")
+"""Fields of an adapter that what goes on from it cannot change."""
 FIELD = "start"
 
 
@@ -56,7 +57,7 @@ def check_fit(theirs: TrainingConfig, plan: Plan, start: Start) -> None:
         if ours.method != theirs.method:
             raise _refusal(f"{_name(theirs)} cannot go on as {_name(ours)}", start)
         if isinstance(ours, LoraTraining) and isinstance(theirs, LoraTraining):
-            for field in _SHAPE:
+            for field in SHAPE:
                 if getattr(ours, field) != getattr(theirs, field):
                     before, after = getattr(theirs, field), getattr(ours, field)
                     raise _refusal(f"An adapter with {field} {before} cannot go on with {field} {after}", start)

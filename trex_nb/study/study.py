@@ -33,14 +33,17 @@ from trex_nb.core.sealed import SealedScore
 from trex_nb.errors import CommandError, StoreError
 from trex_nb.report import html, text
 from trex_nb.report.words import expected_words
+from trex_nb.search.space import space_for
 from trex_nb.search.tree import Tree
 from trex_nb.settings import price_in
 from trex_nb.store.artifacts import StudyFolder
 from trex_nb.store.sealed import SealedLog
 from trex_nb.study.carry import carried_over
 from trex_nb.study.decide import Instruction, decide, is_idle
+from trex_nb.study.edit import is_editable
 from trex_nb.study.effects import Effects
 from trex_nb.study.export import export
+from trex_nb.study.fields import EditField, editable
 from trex_nb.study.handle import Situation, UnknownNodeError, handle
 from trex_nb.study.page import Page
 from trex_nb.study.parts import Parts
@@ -143,6 +146,13 @@ class Study:
     def insights(self) -> Page:
         """What the study has learnt, what it rests on, and what no longer holds."""
         return Page(text.insights_text(self.tree), html.insights_html(self.tree))
+
+    def editable(self, node: str) -> tuple[EditField, ...]:
+        """What `edit` may change of a node's plan, and what it is now; empty when it is too late for that."""
+        tree, found = self.tree, self.tree.nodes[self._known(node)]
+        if not is_editable(found) or tree.is_pruned(found.id):
+            return ()
+        return editable(found.plan, space_for(tree.data, tree.base))
 
     def why(self, node: str) -> str:
         """The very text the Researcher saw before it proposed `node`."""
