@@ -29,6 +29,11 @@ def test_what_the_person_said_is_told() -> None:
     assert text.startswith("Directions of the person: rank 32")
 
 
+def test_a_prune_that_was_taken_back_is_not_told() -> None:
+    pruned = ev.NodePruned(node=node(2), why="too slow")
+    assert "too slow" not in told(proposed(2), pruned, ev.NodeRestored(node=node(2)))
+
+
 def test_insights_are_told() -> None:
     insight = Insight(text="Rank does not matter.", evidence=(node(1),))
     assert "Rank does not matter." in told(ev.InsightRecorded(insight=insight))

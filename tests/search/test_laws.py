@@ -19,6 +19,7 @@ from trex_nb.search.probing import ProbeAndConfirm
 from trex_nb.search.tree import Tree
 from trex_nb.search.uct import Uct, backpropagate, rewards
 from trex_nb.study.decide import is_idle
+from trex_nb.study.restore import is_cut_off
 
 LAW = settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
@@ -111,6 +112,7 @@ def test_what_was_restored_is_not_pruned_and_what_was_killed_stays_pruned(steps:
     history = History().live(steps)
     for name in list(history.tree.nodes)[1:]:
         tree = History().live([*steps, cmd.Restore(nodes=(name,))]).tree
+        assert all(tree.is_pruned(n) for n, node in history.tree.nodes.items() if is_cut_off(node))
         came_back = [n for n in tree.nodes if history.tree.is_pruned(n) and not tree.is_pruned(n)]
         assert not any(r.is_training for n in came_back for r in tree.nodes[n].planned)
         assert tree.rounds <= max(tree.budget.rounds, history.tree.rounds)

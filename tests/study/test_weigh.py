@@ -156,6 +156,14 @@ def test_a_finalization_says_that_the_test_split_is_opened_and_is_always_asked_f
     assert found.asks
     assert "1 finalist (n1) under 2 fresh seeds each: 2 runs, ≈ 26 s of compute" in found.text
     assert found.text.endswith("Then the sealed test split is opened once, for the winner and the base model.")
+    runs = (RunId("n1.2"),)
+    again = (
+        ev.FinalizeStarted(number=1, finalists=ONE, seeds=1, repeats=()),
+        ev.Peeked(number=1, winner=node(1), runs=runs), ev.FinalizeEnded(number=1, has_peeked=True),
+        proposed(2), approved(2), *succeeded(2, 0.5),
+    )  # fmt: skip
+    seen = weighed(Situation(tree, 0.0, 2).after(again), cmd.Finalize(seeds=2, again=True))
+    assert seen.text.endswith(" It was scored once before: each further look makes its score less honest.")
     repeat = weighed(tree, cmd.Repeat(node=node(1), n=2))
     assert (repeat.text, repeat.asks) == (
         "Would repeat n1.1 under seeds 1, 2: 2 runs, ≈ 26 s of compute. Starts at once.", False

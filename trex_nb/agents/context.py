@@ -11,7 +11,7 @@ import math
 from collections.abc import Sequence
 
 from trex_nb.core.events import ProposalRequested
-from trex_nb.core.node import Node
+from trex_nb.core.node import Node, Status
 from trex_nb.core.protocols import TreeView
 from trex_nb.core.result import Insight
 
@@ -56,8 +56,9 @@ def told_source(insight: Insight) -> str:
 
 
 def _said(node: Node) -> list[str]:
-    """Notes, and decisions with the reason the person gave."""
-    decided = [f"{d.what}: {d.why}" for d in node.decisions if d.actor == "human" and d.why and node.parent]
+    """Notes, and decisions with the reason the person gave; no prune that was taken back."""
+    kept = [d for d in node.decisions if d.what != "pruned" or node.status is Status.PRUNED]
+    decided = [f"{d.what}: {d.why}" for d in kept if d.actor == "human" and d.why and node.parent]
     return [f"{node.id}: {line}" for line in (*decided, *node.notes)]
 
 

@@ -20,6 +20,7 @@ from trex_nb.report import words
 from trex_nb.search.finalists import cost_of
 from trex_nb.search.tree import Tree
 from trex_nb.study.decide import is_minutes_spent
+from trex_nb.study.finalize import times
 from trex_nb.study.handle import Situation, handle
 
 LONG = 600.0
@@ -132,9 +133,9 @@ def _finalize(c: cmd.Finalize, case: _Case) -> Weighed:
         f"each: {_count(len(started.repeats), 'run')}, {_compute(case.before, seconds)}. "
         f"{_when(case.after, seconds)} Then the sealed test split is opened once"
     )
-    seen = case.before.peeks
-    again = f", beside the {seen} times before: each further look makes its score less honest" if seen else ""
-    return Weighed(f"{text}, for the winner and the base model{again}.", asks=True)
+    seen = f" It was scored {times(case.before.peeks)} before: each further look makes its score less honest."
+    more = seen if case.before.peeks else ""
+    return Weighed(f"{text}, for the winner and the base model.{more}", asks=True)
 
 
 def _auto(_: cmd.Auto, case: _Case) -> Weighed:
