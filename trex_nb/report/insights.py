@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from trex_nb.core.ids import NodeId
 from trex_nb.core.result import Insight
 from trex_nb.report import words
 from trex_nb.report.blocks import Block, Heading, Paragraph, Table
@@ -17,6 +18,13 @@ def live_insights(tree: Tree) -> tuple[Block, ...]:
     ordered = sorted(tree.insights, key=lambda i: i.origin is not None)
     rows = tuple((words.cut(i.text, 1000), source(i)) for i in ordered[:_MOST])
     return Table(("insight", "from"), rows), *_more(len(ordered))
+
+
+def insights_naming(tree: Tree, node: NodeId) -> tuple[Block, ...]:
+    """Insights of this study that rest on `node`."""
+    named = [i for i in tree.insights if i.origin is None and node in i.evidence]
+    rows = tuple((words.cut(i.text, 1000), source(i)) for i in named[:_MOST])
+    return (Table(("insight", "from"), rows), *_more(len(named))) if rows else ()
 
 
 _NONE = (

@@ -18,7 +18,7 @@ def runs_table(n: Node) -> tuple[Block, ...]:
     columns: dict[str, list[str]] = {
         "run": [_name(r) for r in n.runs],
         "sets it apart": differences([r.config.model_dump(mode="json") for r in n.runs]),
-        "state": [_state(r) for r in n.runs],
+        "state": [state_words(r) for r in n.runs],
         "score ± se": [str(r.evaluation.score) if r.evaluation else "" for r in n.runs],
         "held-out loss, by fifths": [_rungs(r) for r in n.runs],
         "training loss": [_curve(r) for r in n.runs],
@@ -46,7 +46,8 @@ def _value(value: Any) -> str:
     return f"{value:g}" if isinstance(value, float) else words.one_line(str(value), 60)
 
 
-def _state(r: Run) -> str:
+def state_words(r: Run) -> str:
+    """How far a run came, or how it ended."""
     if r.is_resumable:
         return words.stopped_words(r)
     if r.is_queued:

@@ -240,6 +240,15 @@ def compare_section(tree: Tree, a: NodeId, b: NodeId) -> tuple[Block, ...]:
     )
 
 
+def difference_section(tree: Tree, node: NodeId) -> tuple[Block, ...]:
+    """Where the plan of `node` is not its parent's, field by field; empty for the baseline."""
+    n = tree.nodes[node]
+    if n.parent is None:
+        return ()
+    rows = _differences(_plan_fields(tree.nodes[n.parent].plan), _plan_fields(n.plan))
+    return _titled(f"Plan against {n.parent}", (Table(("field", n.parent, node), rows),) if rows else ())
+
+
 def _plan_fields(plan: Plan) -> dict[str, str]:
     fields = {"rows used": f"{plan.fidelity:.0%}", "recipe seed": str(plan.recipe.seed)}
     fields["starts from"] = str(plan.start or "the base model")

@@ -244,7 +244,8 @@ def node_progress(node: Node) -> float | None:
 
 def best_id(tree: Tree) -> NodeId | None:
     """The id of the best node; ask once per document, not once per row: it looks at all nodes."""
-    return tree.best.id if tree.best and tree.best.parent is not None else None
+    best = tree.best
+    return best.id if best and best.parent is not None else None
 
 
 def names(nodes: Sequence[Node], limit: int = 4) -> str:

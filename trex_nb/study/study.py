@@ -134,13 +134,17 @@ class Study:
         """Where the study stands; with what the test split said, if it was scored."""
         return Page(text.status_text(self.tree, self.sealed), html.status_html(self.tree, self.sealed))
 
+    def known(self, node: str) -> NodeId:
+        """The id of a node; raises `CommandError` for one that is not there."""
+        return Situation(self.tree, 0, 1).node(NodeId(node)).id
+
     def show(self, node: str) -> Page:
         """Everything about one node."""
-        return Page(text.node_text(self.tree, self._known(node)), html.node_html(self.tree, self._known(node)))
+        return Page(text.node_text(self.tree, self.known(node)), html.node_html(self.tree, self.known(node)))
 
     def compare(self, first: str, second: str) -> Page:
         """Two nodes side by side, and whether their scores differ by more than noise."""
-        a, b = self._known(first), self._known(second)
+        a, b = self.known(first), self.known(second)
         return Page(text.compare_text(self.tree, a, b), html.compare_html(self.tree, a, b))
 
     def insights(self) -> Page:
@@ -156,14 +160,14 @@ class Study:
 
     def why(self, node: str) -> str:
         """The very text the Researcher saw before it proposed `node`."""
-        request = self.tree.nodes[self._known(node)].request
+        request = self.tree.nodes[self.known(node)].request
         answer = self.tree.answers.get(request)
         return answer.context if isinstance(answer, ProposalMade) else "The baseline: where every study starts."
 
     def logs(self, node: str, lines: int = 40) -> str:
         """The end of what the node's jobs printed."""
         parts = []
-        for run in self.tree.nodes[self._known(node)].runs:
+        for run in self.tree.nodes[self.known(node)].runs:
             log = self.folder.path / run.folder / "runner.log"
             tail = log.read_text(errors="replace").splitlines()[-lines:] if run.folder and log.exists() else []
             failed = [run.failure.log or str(run.failure)] if run.failure else []
@@ -272,7 +276,7 @@ class Study:
 
     def export(self, node: str, folder: str | Path) -> Path:
         """Copy a node's best weights, with model card and recipe, into `folder`."""
-        return export(self.tree, self.folder, self._known(node), Path(folder), self.sealed)
+        return export(self.tree, self.folder, self.known(node), Path(folder), self.sealed)
 
     # How it works
 
@@ -335,9 +339,6 @@ class Study:
 
     def _repr_html_(self) -> str:
         return html.tree_html(self.tree)
-
-    def _known(self, node: str) -> NodeId:
-        return Situation(self.tree, 0, 1).node(NodeId(node)).id
 
     def _given(self, command: cmd.Command, *, dry_run: bool) -> Reply:
         return Reply(self.weigh(command).text) if dry_run else self.do(command)

@@ -1,54 +1,86 @@
-"""The tree explorer as an anywidget: shows a view model, turns clicks into commands, answers every one of them.
+"""The tree explorer as an anywidget: shows a tree, turns clicks into commands, answers every message.
 
-In:   {"id": "...", "command": {"do": "approve", "nodes": ["n1"]}}
-Out:  {"id": "...", "ok": true, "text": "approved n1"}      the same id, always an answer
+In:   {"id": "…", "command": {"do": "approve", "nodes": ["n1"]}, "confirmed": true}
+      {"id": "…", "question": {"ask": "details", "nodes": ["n1"]}}
+Out:  {"id": "…", "ok": true, "text": "Approved n1.", "code": "%trex approve n1"}    the same id, always one answer
+      {"id": "…", "ok": true, "text": "", "asks": "Would approve n1, n2: …"}         nothing was done: confirm it
+      {"id": "…", "ok": true, "text": "", "answer": {…}}
+      {"patch": {"revision": 7, "rows": […], "places": […]}}   the rows that changed since revision 6
 
-A message may be handled on any thread, and Jupyter shows nobody an exception raised there. So the handler only hands
-the command on, and whatever goes wrong becomes an answer. The answer is sent from the thread that did the work.
+The whole drawing is the trait `tree`. It is kept current, so that a page that comes (again) gets it, but it is not sent
+when it changes: pages that are there get patches, and ask for all of it when they find that they missed one.
+
+A message may be handled on any thread, and Jupyter shows nobody an exception raised there. So commands are only handed
+on, questions (which may read files) go to a thread of their own, and whatever goes wrong becomes an answer.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from concurrent.futures import Future
+from concurrent.futures import Future, ThreadPoolExecutor
 from html import escape
 from pathlib import Path
-from typing import Any
+from threading import Lock
+from typing import Any, Protocol
 
 import anywidget
 import traitlets
 from pydantic import ValidationError
 
-from trex_nb.core.commands import Command, command_adapter
+from trex_nb.core.commands import Command
 from trex_nb.errors import TrexError
 from trex_nb.report.words import clean
 from trex_nb.search.tree import Tree
-from trex_nb.widget.view import view
+from trex_nb.study.spelling import spelled
+from trex_nb.widget.forms import forms
+from trex_nb.widget.questions import All, Message, Question
+from trex_nb.widget.view import Drawn, Wire, drawn, view
 
 STATIC = Path(__file__).parent / "static"
 
-Send = Callable[[Command], "Future[str]"]
-"""Takes a command at once; the future's text says what was done, a `TrexError` in it why not."""
+
+class Desk(Protocol):
+    """Who takes what the browser says. Every method may raise a `TrexError`."""
+
+    def send(self, command: Command) -> Future[str]:
+        """Take a command at once; the future's text says what was done, a `TrexError` in it why not."""
+
+    def asks(self, command: Command) -> str:
+        """What a command would come to, if a person should be asked once more before it; or an empty string."""
+
+    def answer(self, question: Question) -> Wire:
+        """Answer a question; may take a while."""
 
 
 class Explorer(anywidget.AnyWidget):  # type: ignore[misc]
-    """A live view of one study. Without `send` it is read-only."""
+    """A live view of one study. Without a `desk` it is read-only."""
 
     _esm = STATIC / "explorer.js"
     _css = STATIC / "explorer.css"
 
     view = traitlets.Dict().tag(sync=True)
+    tree = traitlets.Dict().tag(sync=True)
+    forms = traitlets.Dict().tag(sync=True)
     error = traitlets.Unicode().tag(sync=True)
     read_only = traitlets.Bool().tag(sync=True)
 
-    def __init__(self, tree: Tree, send: Send | None = None) -> None:
-        super().__init__(view=view(tree).wire, read_only=send is None)
-        self._deliver = send
+    def __init__(self, tree: Tree, desk: Desk | None = None) -> None:
+        self.desk = desk
+        self._drawing = drawn(tree)
+        self._showing = Lock()
+        self._questions = ThreadPoolExecutor(1, "trex questions")
+        super().__init__(
+            view=view(tree, self._drawing.revision).wire, tree=self._drawing.wire, forms=forms(), read_only=desk is None
+        )
         self.on_msg(_receive)
 
     def show(self, tree: Tree) -> None:
         """Show `tree`; from any thread. Holding back when trees come fast is the caller's part."""
-        self.view = view(tree).wire
+        with self._showing:
+            fresh = drawn(tree, self._drawing)
+            if fresh.changed:
+                self._draw(fresh)
+            self.view = view(tree, fresh.revision).wire
 
     def show_error(self, text: str) -> None:
         """Show `text` over the tree until it is replaced; "" takes it away."""
@@ -57,35 +89,59 @@ class Explorer(anywidget.AnyWidget):  # type: ignore[misc]
     def receive(self, content: object) -> None:
         """Handle one message from the browser; never raises."""
         ident = content.get("id") if isinstance(content, dict) else None
-        try:
-            self._accept(content, lambda future: self._answer_with(ident, future))
-        except ValidationError as error:
-            self._answer(ident, ok=False, text=f"That is not a command: {_first_problem(error)}")
-        except TrexError as error:
-            self._answer(ident, ok=False, text=_two_lines(error))
-        except Exception as error:  # noqa: BLE001  (nobody sees what a comm handler raises: it is stated in the answer)
-            self._answer(ident, ok=False, text=_unforeseen(error))
+        self._guarded(ident, lambda: self._accept(Message.model_validate(content)))
 
-    def _accept(self, content: object, when_done: Callable[[Future[str]], None]) -> None:
-        command = command_adapter.validate_python(content.get("command") if isinstance(content, dict) else None)
-        if self._deliver is None:
+    def _draw(self, fresh: Drawn) -> None:
+        self._drawing = fresh
+        self.tree = fresh.wire
+        self.send({"patch": fresh.patch})
+
+    def _should_send_property(self, key: str, value: Any) -> bool:
+        return key != "tree" and super()._should_send_property(key, value)
+
+    def _accept(self, message: Message) -> None:
+        if message.question is not None:
+            question = message.question
+            self._questions.submit(self._guarded, message.id, lambda: self._look(message.id, question))
+        elif message.command is not None:
+            told, ident = {"code": spelled(message.command)}, message.id
+            self._guarded(ident, lambda: self._take(message, told), **told)
+
+    def _take(self, message: Message, told: Wire) -> None:
+        ident, command = message.id, message.command
+        assert command is not None
+        if self.desk is None or self.read_only:
             raise TrexError("This is a read-only copy.", "open the study with %trex start and decide there")
-        self._deliver(command).add_done_callback(when_done)
+        asks = "" if message.confirmed else self.desk.asks(command)
+        if asks:
+            self._answer(ident, asks=clean(asks), **told)
+        else:
+            self.desk.send(command).add_done_callback(lambda done: self._answer_with(ident, done, told))
 
-    def _answer_with(self, ident: object, future: Future[str]) -> None:
+    def _look(self, ident: str, question: Question) -> None:
+        if isinstance(question, All):
+            self._answer(ident, answer=self._drawing.wire)
+        elif self.desk is None:
+            raise TrexError("This is a read-only copy.", "open the study with %trex start and look there")
+        else:
+            self._answer(ident, answer=self.desk.answer(question))
+
+    def _guarded(self, ident: object, work: Callable[[], None], **told: Any) -> None:
+        try:
+            work()
+        except Exception as error:  # noqa: BLE001  (nobody sees what is raised here: it is stated in the answer)
+            self._answer(ident, ok=False, text=_said(error), **told)
+
+    def _answer_with(self, ident: str, future: Future[str], told: Wire) -> None:
         if future.cancelled():
-            self._answer(ident, ok=False, text="The study was closed before it came to this.")
-            return
-        match future.exception():
-            case None:
-                self._answer(ident, ok=True, text=future.result())
-            case TrexError() as error:
-                self._answer(ident, ok=False, text=_two_lines(error))
-            case error:
-                self._answer(ident, ok=False, text=_unforeseen(error))
+            self._answer(ident, ok=False, text="The study was closed before it came to this.", **told)
+        elif error := future.exception():
+            self._answer(ident, ok=False, text=_said(error), **told)
+        else:
+            self._answer(ident, text=future.result(), **told)
 
-    def _answer(self, ident: object, *, ok: bool, text: str) -> None:
-        self.send({"id": ident if isinstance(ident, str) else None, "ok": ok, "text": clean(text)})
+    def _answer(self, ident: object, *, ok: bool = True, text: str = "", **more: Any) -> None:
+        self.send({"id": ident if isinstance(ident, str) else None, "ok": ok, "text": clean(text), **more})
 
     def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict[str, Any], dict[str, Any]]:
         """The live view with one line beside it for hosts that cannot show it."""
@@ -98,12 +154,14 @@ def _receive(explorer: Explorer, content: object, _buffers: object) -> None:
     explorer.receive(content)
 
 
-def _two_lines(error: TrexError) -> str:
-    return f"{error.what} — {error.hint}"
-
-
-def _unforeseen(error: BaseException) -> str:
-    return f"{type(error).__name__}: {error} — a fault in trex_nb; %trex debug has the trace"
+def _said(error: BaseException) -> str:
+    match error:
+        case TrexError():
+            return f"{error.what} — {error.hint}"
+        case ValidationError():
+            return f"That is no message: {_first_problem(error)}"
+        case _:
+            return f"{type(error).__name__}: {error} — a fault in trex_nb; %trex debug has the trace"
 
 
 def _first_problem(error: ValidationError) -> str:

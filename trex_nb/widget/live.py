@@ -6,16 +6,15 @@ changes, because replacing it is expensive in the browser and pointless in betwe
 
 from __future__ import annotations
 
-from concurrent.futures import Future
 from uuid import uuid4
 
 from IPython.display import publish_display_data
 
-from trex_nb.core.commands import Command
 from trex_nb.report.freeze import snapshot_metadata
 from trex_nb.report.html import snapshot_bundle
 from trex_nb.search.tree import Tree
 from trex_nb.study.study import Study
+from trex_nb.widget.desk import StudyDesk
 from trex_nb.widget.explorer import Explorer
 
 _KEPT = 3
@@ -26,7 +25,7 @@ class LiveTree:
 
     def __init__(self, study: Study) -> None:
         self._study = study
-        self._explorer = Explorer(study.tree, self._send)
+        self._explorer = Explorer(study.tree, StudyDesk(study))
         self._copies: list[str] = []
         self._drawn: object = None
         self._unsubscribe = study.subscribe(self._follow)
@@ -34,6 +33,7 @@ class LiveTree:
     def reopen(self, study: Study) -> None:
         """Follow the same study again after it was closed: everything displayed comes back to life."""
         self._study = study
+        self._explorer.desk = StudyDesk(study)
         self._explorer.read_only = False
         self._explorer.show_error("")
         self._unsubscribe = study.subscribe(self._follow)
@@ -53,9 +53,6 @@ class LiveTree:
         self._explorer.read_only = True
         self._explorer.show_error(f"This study was closed here. %trex start {self._study.name} opens it again.")
 
-    def _send(self, command: Command) -> Future[str]:
-        return self._study.send(command)
-
     def _follow(self, tree: Tree) -> None:
         self._explorer.show(tree)
         outline = [(n.id, n.status, n.score, len(n.decisions), len(n.notes)) for n in tree.nodes.values()]
@@ -72,7 +69,7 @@ class LiveTree:
 
 def explorer_of(study: Study) -> Explorer:
     """A live explorer of `study`, for use without magics; it follows until it is closed."""
-    explorer = Explorer(study.tree, study.send)
+    explorer = Explorer(study.tree, StudyDesk(study))
     unsubscribe = study.subscribe(explorer.show)
     explorer.observe(lambda _: unsubscribe(), names="comm")
     explorer.show(study.tree)  # what was published in between

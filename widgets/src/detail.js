@@ -1,123 +1,148 @@
-// The panel beside the outline: what is known of the selected node, and what can be done about it. Facts are redrawn when
-// they change; buttons and fields stay, so that an update never takes the focus or what was typed.
-import { nodeCommand } from "./commands.js";
-import { el, focused, setAttribute, setText } from "./dom.js";
+// The panel below: what is known of the current node, or of two nodes side by side, and what can be done about it.
+import { createActions } from "./actions.js";
+import { createSections } from "./blocks.js";
+import { curves, described } from "./chart.js";
+import { button, createCode, el, onEscape, setChildren, setText, terms } from "./dom.js";
+import { createEdit } from "./edit.js";
 
 /** @typedef {import("./types.js").Row} Row */
-/** @typedef {import("./types.js").Action} Action */
-
-/** @type {[Action, string, string][]} */
-const ACTIONS = [
-  ["approve", "Approve", ""],
-  ["prune", "Prune", "why (optional)"],
-  ["redirect", "Redirect", "what to do instead"],
-  ["stop", "Stop", ""],
-];
+/** @typedef {import("./types.js").RunDetails} RunDetails */
+/** @typedef {import("./types.js").Comparison} Comparison */
 
 /**
  * @param {object} on
- * @param {ReturnType<typeof import("./requests.js").createRequests>} on.requests
+ * @param {import("./store.js").Store} on.store
  * @param {() => void} on.leave give the focus back to the outline
- * @param {boolean} on.readOnly
  */
-export function createDetail(on) {
-  const title = el("div", { class: "trex-name" });
-  const facts = el("dl", { class: "trex-facts" });
-  const answer = el("div", { class: "trex-answer", role: "status", "aria-live": "polite" });
-  const forms = el("div", { class: "trex-actions", hidden: on.readOnly });
-  const element = el("div", { role: "region", class: "trex-detail" }, title, forms, answer, facts);
+export function createDetail({ store, leave }) {
+  const name = el("h3", {});
+  const facts = el("dl.facts", {});
+  const waits = el("p.waits", { role: "status" });
+  const drawing = el("div.drawing", {});
+  const runs = el("div", {});
+  const sections = createSections();
+  const edit = createEdit({ store, leave: () => void (actions.focus() || leave()) });
+  const actions = createActions({ label: "Decide", forms: store.forms.node, store, leave, open: { edit: openEdit } });
+  const close = button("Close comparison", () => compare(null), { hidden: true });
+  const aside = el("div", {}, drawing, runs);
+  const columns = el("div.columns", {}, sections.element, aside);
+  const element = el("section.detail", { "aria-label": "Details" }, el("div.bar", {}, name, close), actions.element, edit.element, waits, facts, columns);
   /** @type {Row | undefined} */
   let row;
+  /** @type {Comparison | null} */
+  let compared = null;
+  /** @type {Map<string, ReturnType<typeof createRun>>} */
+  const lines = new Map();
   let drawn = "";
-  /** @type {Map<string, string>} what was typed, by node and action */
-  const drafts = new Map();
 
-  const actions = ACTIONS.map(([action, label, hint]) => {
-    const button = el("button", { type: "button" }, label);
-    const input = /** @type {HTMLInputElement | null} */ (hint ? el("input", { type: "text", placeholder: hint, "aria-label": `${label}: ${hint}` }) : null);
-    const code = el("code", { "aria-hidden": "true" });
-    const form = el("form", { "data-action": action }, button, ...(input ? [input] : []), code);
-    const spell = () => setText(code, row ? nodeCommand(action, row.id, input?.value.trim() ?? "").code : "");
-    const act = () => {
-      if (!row || on.requests.isWaiting(row.id)) return;
-      const text = input?.value.trim() ?? "";
-      if (action === "redirect" && !text) {
-        input?.focus();
-        return;
-      }
-      const { command, code: typed } = nodeCommand(action, row.id, text);
-      drafts.delete(`${row.id} ${action}`);
-      if (input) input.value = "";
-      on.requests.send(row.id, command, typed);
-    };
-    button.addEventListener("click", act);
-    form.addEventListener("submit", (event) => {
-      event.preventDefault();
-      act();
-    });
-    input?.addEventListener("input", () => {
-      if (row) drafts.set(`${row.id} ${action}`, input.value);
-      spell();
-    });
-    return { action, form, button, input, spell };
-  });
-  forms.append(...actions.map((a) => a.form));
-
-  element.addEventListener("keydown", (event) => {
-    if (event.key === "Escape") on.leave();
+  onEscape(element, () => {
+    if (compared) compare(null);
+    leave();
   });
 
-  /** @param {boolean} isOther whether another node is shown than before */
-  function drawActions(isOther) {
-    const waits = row !== undefined && on.requests.isWaiting(row.id);
-    for (const { action, form, button, input, spell } of actions) {
-      const isOff = !row?.can?.includes(action);
-      if (isOff && form.contains(focused(form))) on.leave(); // before it hides, or the focus falls to the notebook
-      setAttribute(form, "hidden", isOff);
-      setAttribute(button, "aria-disabled", waits ? "true" : null);
-      if (input && row && isOther) input.value = drafts.get(`${row.id} ${action}`) ?? "";
-      spell();
-    }
+  /** @param {string} id */
+  function openEdit(id) {
+    const fields = store.details(id).data?.fields ?? [];
+    if (fields.length) edit.open(id, fields); // until the fields are there, the panel says what it waits for
   }
 
-  function drawAnswer() {
-    const latest = row && on.requests.latest(row.id);
-    const isOver = latest?.state === "ok" && latest.code.startsWith("%trex approve") && row?.status !== "approved";
-    const request = isOver && row?.status !== "proposed" ? undefined : latest; // what it said is no longer so
-    setAttribute(answer, "data-state", request?.state ?? null);
-    setText(answer, request ? `${request.code} — ${request.text}` : "");
+  /** @param {Comparison | null} found */
+  function compare(found) {
+    compared = found;
+    draw();
+    if (found) close.focus();
+  }
+
+  function draw() {
+    const { data, trouble } = row ? store.details(row.id) : {};
+    setText(name, compared?.title ?? (row && `${row.id} ${row.glyph} ${row.status}  ${row.title}`));
+    close.hidden = !compared;
+    actions.element.hidden = aside.hidden = Boolean(compared);
+    if (edit.node() && (edit.node() !== row?.id || !row.can?.includes("edit"))) edit.close();
+    actions.show(row ? [row.id] : [], row?.can ?? []);
+    setText(waits, compared || data || store.isReadOnly ? trouble : trouble ?? "Asking the kernel for details …");
+    facts.hidden = Boolean(compared || data || !row);
+    if (row && !facts.hidden) facts.replaceChildren(...terms(brief(row)));
+    sections.show((compared ?? data)?.sections ?? []);
+    drawRuns(data?.runs ?? []);
+  }
+
+  /** @param {RunDetails[]} found */
+  function drawRuns(found) {
+    const key = JSON.stringify(found.map((r) => [r.id, r.curve]));
+    if (key !== drawn) {
+      const chart = curves(found);
+      drawing.replaceChildren(...(chart ? [chart, ...found.filter((r) => r.curve.length > 1).map((r) => el("div.legend", {}, described(r)))] : []));
+    }
+    drawn = key;
+    for (const id of lines.keys()) if (!found.some((r) => r.id === id)) lines.delete(id);
+    for (const run of found) {
+      const line = lines.get(run.id) ?? createRun(store, run.id, leave);
+      lines.set(run.id, line);
+      line.show(run);
+    }
+    setChildren(runs, [...lines.values()].map((l) => l.element));
   }
 
   return {
     element,
     /** @param {Row | undefined} fresh */
     show(fresh) {
-      const isOther = row?.id !== fresh?.id;
+      if (fresh?.id !== row?.id) compared = null;
       row = fresh;
-      const key = JSON.stringify(row ?? null);
-      if (key !== drawn) drawFacts(row, title, facts, element);
-      drawn = key;
-      drawActions(isOther);
-      drawAnswer();
+      draw();
     },
-    /** Moves to the first thing that can be done; whether there was one. */
-    focus() {
-      const first = actions.find((a) => !a.form.hidden);
-      first?.button.focus();
-      return Boolean(first);
-    },
+    compare,
+    goTo: actions.goTo,
+    focus: actions.focus,
   };
 }
 
-/** @param {Row | undefined} row @param {Element} title @param {Element} facts @param {Element} region */
-function drawFacts(row, title, facts, region) {
-  setText(title, row ? `${row.id} ${row.glyph} ${row.status}  ${row.title}` : "");
-  setAttribute(region, "aria-label", row ? `Details of ${row.id}` : "Details");
-  /** @type {[string, string | string[] | undefined][]} */
-  const said = row
-    ? [["score", row.score], ["gain", row.gain], ["failure", row.failure], ["findings", row.findings], ["why", row.hypothesis], ["changes", row.changes],
-       ["expected", row.expected], ["cost", row.cost], ["decided", row.decided], ["notes", row.notes]]
-    : [];
-  const shown = said.filter(([, value]) => value?.length);
-  facts.replaceChildren(...shown.flatMap(([name, value]) => [el("dt", {}, name), ...[value ?? ""].flat().map((v) => el("dd", {}, v))]));
+/** What the row says, while (or where) there is nothing more. @param {Row} row @returns {[string, string][]} */
+function brief(row) {
+  /** @type {[string, string][]} */
+  const said = [["changes", row.edge ?? ""], ["score", row.score ?? ""], ["gain", row.gain ?? ""], ["cost", `${row.cost ?? ""} ${row.estimate ?? ""}`], ["decided", row.decided ?? ""]];
+  return said.filter(([, value]) => value.trim());
+}
+
+/**
+ * One run: its state, what can be done with it, its files.
+ * @param {import("./store.js").Store} store
+ * @param {string} id
+ * @param {() => void} leave
+ */
+function createRun(store, id, leave) {
+  const state = el("span.dim", {});
+  const actions = createActions({ label: `Run ${id}`, forms: store.forms.run, store, leave });
+  const trouble = el("span.trouble", { role: "status" });
+  const notebook = createCode("Copy path");
+  const checkpoint = createCode("Copy path");
+  const files = [
+    el("div.bar", {}, "executed notebook", notebook.code, notebook.mark, button("Download", download, {}, "button.copy")),
+    el("div.bar", {}, "checkpoint", checkpoint.code, checkpoint.mark),
+  ];
+
+  async function download() {
+    try {
+      const found = await store.requests.ask({ ask: "notebook", run: id });
+      const href = URL.createObjectURL(new Blob([found.text], { type: "application/x-ipynb+json" }));
+      el("a", { download: found.name, href }).click();
+      setTimeout(() => URL.revokeObjectURL(href), 10_000);
+    } catch (error) {
+      setText(trouble, /** @type {Error} */ (error).message);
+    }
+  }
+
+  return {
+    element: el("div.run", {}, el("div.bar", {}, el("strong", {}, id), state), actions.element, ...files, trouble),
+    /** @param {RunDetails} run */
+    show(run) {
+      setText(state, run.state);
+      actions.show([id], run.can);
+      notebook.show(run.notebook);
+      checkpoint.show(run.checkpoint);
+      files[0].hidden = !run.notebook;
+      files[1].hidden = !run.checkpoint;
+    },
+  };
 }

@@ -1,15 +1,48 @@
 // The few verbs on the document that the explorer needs. Data becomes text nodes only: never markup.
 
+/** @typedef {Record<string, string | boolean | null | undefined>} Attributes */
+
 /**
- * An element with attributes and children; an attribute that is null or false is left out.
- * @param {string} tag
- * @param {Record<string, string | boolean | null | undefined>} [attributes]
+ * An element with attributes and children; an attribute that is null or false is left out. A class stands with the tag,
+ * without the prefix that all of ours have: "div.row".
+ * @param {string} kind
+ * @param {Attributes} [attributes]
  * @param {...(Node | string)} children
  * @returns {HTMLElement}
  */
-export function el(tag, attributes = {}, ...children) {
+export function el(kind, attributes = {}, ...children) {
+  const [tag, ...classes] = kind.split(".");
   const element = document.createElement(tag);
+  element.className = classes.map((c) => `trex-${c}`).join(" ");
   for (const [name, value] of Object.entries(attributes)) setAttribute(element, name, value);
+  element.append(...children);
+  return element;
+}
+
+/** @param {string} label @param {() => void} act @param {Attributes} [attributes] @param {string} [kind] */
+export function button(label, act, attributes = {}, kind = "button") {
+  const element = el(kind, { type: "button", ...attributes }, label);
+  element.onclick = act;
+  return element;
+}
+
+/** @param {string} label @param {Attributes} attributes @param {...(Node | string)} children */
+export const group = (label, attributes, ...children) => el("span.bar", { role: "group", "aria-label": label, ...attributes }, ...children);
+
+/** @param {[string, string][]} pairs */
+export const terms = (pairs) => pairs.flatMap(([term, said]) => [el("dt", {}, term), el("dd", {}, said)]);
+
+const SVG = "http://www.w3.org/2000/svg";
+
+/**
+ * @param {string} tag
+ * @param {Record<string, string | number>} attributes
+ * @param {...(Node | string)} children
+ * @returns {SVGElement}
+ */
+export function svg(tag, attributes, ...children) {
+  const element = document.createElementNS(SVG, tag);
+  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, String(value));
   element.append(...children);
   return element;
 }
@@ -20,36 +53,59 @@ export function setAttribute(element, name, value) {
   else if (element.getAttribute(name) !== String(value)) element.setAttribute(name, String(value));
 }
 
-/** Writes only when the text differs, so that a selection in it survives. @param {Element} element @param {string} text */
-export function setText(element, text) {
+/** Writes only when the text differs, so that a selection in it survives. @param {Element} element @param {string} [text] */
+export function setText(element, text = "") {
   if (element.textContent !== text) element.textContent = text;
 }
 
-/** What has the focus, also inside a shadow root. @param {Node} inside @returns {Element | null} */
-export function focused(inside) {
-  const root = /** @type {Document | ShadowRoot} */ (inside.getRootNode());
-  return root.activeElement ?? null;
+/** Puts the given children in place, moving only those that are not there yet. @param {Element} parent @param {Element[]} wanted */
+export function setChildren(parent, wanted) {
+  const kept = new Set(wanted);
+  for (const child of [...parent.children]) if (!kept.has(child)) child.remove();
+  wanted.forEach((child, i) => parent.children[i] !== child && parent.insertBefore(child, parent.children[i] ?? null));
 }
 
-const SVG = "http://www.w3.org/2000/svg";
+/** What has the focus, also inside a shadow root. @param {Node} inside */
+export const focused = (inside) => /** @type {Document | ShadowRoot} */ (inside.getRootNode()).activeElement;
+
+/** Whether the focus is in `element`. @param {Element} element */
+export const hasFocus = (element) => element.contains(focused(element) ?? null);
+
+/** Does nothing more with the event than `act`. @param {HTMLElement} element @param {(event: KeyboardEvent) => void} act */
+export function onEscape(element, act) {
+  element.addEventListener("keydown", (event) => {
+    if (event.key !== "Escape") return;
+    event.stopPropagation();
+    act(event);
+  });
+}
 
 /**
- * A curve without axes, for a glance; the numbers are in words beside it.
- * @param {number[]} values
- * @returns {SVGElement}
+ * Code with a button that copies it: to the clipboard where the page may, else it is selected, to be copied by hand.
+ * @param {string} label
  */
-export function sparkline(values) {
-  const [width, height] = [80, 18];
-  const low = Math.min(...values);
-  const span = Math.max(...values) - low || 1;
-  const step = width / Math.max(1, values.length - 1);
-  const points = values.map((v, i) => `${(i * step).toFixed(1)},${(height - 1 - ((v - low) / span) * (height - 2)).toFixed(1)}`);
-  const svg = document.createElementNS(SVG, "svg");
-  const line = document.createElementNS(SVG, "polyline");
-  for (const [name, value] of [["viewBox", `0 0 ${width} ${height}`], ["width", `${width}`], ["height", `${height}`], ["aria-hidden", "true"]])
-    svg.setAttribute(name, value);
-  for (const [name, value] of [["points", points.join(" ")], ["fill", "none"], ["stroke", "currentColor"], ["stroke-width", "1.5"]])
-    line.setAttribute(name, value);
-  svg.append(line);
-  return svg;
+export function createCode(label) {
+  const code = el("code.code", {});
+  const mark = button(label, copy, {}, "button.copy");
+
+  async function copy() {
+    try {
+      await navigator.clipboard.writeText(code.textContent ?? "");
+      setText(mark, "Copied");
+    } catch {
+      getSelection()?.selectAllChildren(code);
+      setText(mark, "Selected: Ctrl+C");
+    }
+  }
+
+  return {
+    code,
+    mark,
+    /** @param {string} text */
+    show(text) {
+      if (code.textContent !== text) setText(mark, label);
+      setText(code, text);
+      mark.hidden = !text;
+    },
+  };
 }

@@ -1,89 +1,257 @@
-// The tree explorer: header, outline, detail panel. The kernel's view model is the only state about the study; the browser
-// adds what is selected, what is folded, and which commands are on their way.
-import { studyCommand } from "./commands.js";
+// The tree explorer: header, outline and map, panel. The kernel's rows are the only state about the study; a view adds what is
+// current, marked, folded and filtered, and all views of a model share what is on its way.
+import { createActions } from "./actions.js";
+import { commandOf } from "./deeds.js";
 import { createDetail } from "./detail.js";
-import { el, focused, setAttribute, setText } from "./dom.js";
+import { button, createCode, el, group, hasFocus, setAttribute, setText, terms } from "./dom.js";
+import { bestPath, isFiltered, listed, matching, SHOWN, SORTED } from "./listing.js";
+import { createMap } from "./map.js";
+import { createNews } from "./news.js";
 import { createOutline } from "./outline.js";
-import { createRequests } from "./requests.js";
+import { createStore } from "./store.js";
 
 /** @typedef {import("./types.js").Model} Model */
-/** @typedef {import("./types.js").View} View */
+/** @typedef {import("./store.js").Store} Store */
 
-/** @type {["run" | "pause" | "resume" | "stop", string][]} */
-const STUDY_ACTIONS = [["run", "Run"], ["pause", "Pause"], ["resume", "Resume"], ["stop", "Stop all"]];
+const LAYOUTS = ["Outline", "Both", "Map"];
 
-/** @param {ReturnType<typeof createRequests>} requests @param {boolean} readOnly */
-function createHeader(requests, readOnly) {
-  const name = el("strong");
-  const state = el("span", { class: "trex-state", role: "status", "aria-live": "polite" });
-  const budget = el("span", { class: "trex-budget" });
-  const goal = el("div", { class: "trex-goal" });
-  const answer = el("span", { class: "trex-answer", role: "status" });
-  const buttons = STUDY_ACTIONS.map(([action, label]) => {
-    const { command, code } = studyCommand(action);
-    const button = el("button", { type: "button", title: code }, label);
-    button.addEventListener("click", () => requests.isWaiting("") || requests.send("", command, code));
-    return { action, button };
-  });
-  const top = el("div", { class: "trex-top" }, name, state, budget, answer, ...(readOnly ? ["read-only copy"] : buttons.map((b) => b.button)));
+/** @param {Store} store @param {() => void} leave */
+function createHeader(store, leave) {
+  const name = el("strong", {});
+  const state = el("span.state", {});
+  const budget = el("span.dim", {});
+  const goal = el("div.goal", {});
+  const copyOf = el("span.dim", {}, "read-only copy");
+  const actions = createActions({ label: "The study", forms: store.forms.study, store, key: "", leave });
+  const codes = createCode("Copy all");
+  const replay = el("details", { hidden: true }, el("summary", {}, "Your clicks as magics"), el("pre", { tabindex: "0" }, codes.code), codes.mark);
   return {
-    element: el("div", { class: "trex-header" }, top, goal),
-    /** @param {View} view @param {() => void} leave */
-    show(view, leave) {
-      setText(name, view.study ?? "");
-      setText(state, view.state ?? "");
-      setText(budget, view.budget ?? "");
-      setText(goal, view.goal ?? "");
-      for (const { action, button } of buttons) {
-        const isOff = !view.can?.includes(action);
-        if (isOff && focused(button) === button) leave();
-        setAttribute(button, "hidden", isOff);
-      }
-      const request = requests.latest("");
-      setAttribute(answer, "data-state", request?.state ?? null);
-      setText(answer, request ? `${request.code} — ${request.text}` : "");
+    element: el("div.header", {}, el("div.bar", {}, name, state, budget, copyOf), goal, actions.element, replay),
+    show() {
+      const { view } = store;
+      setText(name, view.study);
+      setText(state, view.state);
+      setText(budget, `${view.budget} · policy ${view.policy}`);
+      setText(goal, view.goal);
+      copyOf.hidden = !store.isReadOnly;
+      actions.show([], view.can ?? []);
+      const done = store.requests.codes().join("\n");
+      replay.hidden = !done;
+      codes.show(done);
     },
   };
 }
 
-/** @param {{ model: Model, el: HTMLElement }} context */
-function render({ model, el: host }) {
-  const readOnly = Boolean(model.get("read_only"));
-  const requests = createRequests(model, () => draw());
-  const header = createHeader(requests, readOnly);
-  const error = el("div", { class: "trex-error", role: "alert" });
+/** @param {string} label @param {[string, string][]} options @param {(value: string) => void} chosen */
+function createSelect(label, options, chosen) {
+  const select = /** @type {HTMLSelectElement} */ (el("select", { "aria-label": label, title: label }, ...options.map(([value, text]) => el("option", { value }, text))));
+  select.addEventListener("change", () => chosen(select.value));
+  return select;
+}
+
+/** @param {HTMLElement} host @param {Store} store */
+function mount(host, store) {
+  const choice = { closed: /** @type {Set<string>} */ (new Set()), query: "", show: "all", sort: "tree" };
+  let isChosen = false; // until a person has acted, the current row is what needs a look
+  /** @type {import("./types.js").Place[]} */
+  let rows = [];
+
   const outline = createOutline({
-    select: () => detail.show(outline.current()),
-    enter: () => detail.focus() || outline.focus(),
-    badge: (id) => (requests.isWaiting(id) ? "sent …" : ""),
+    select: (id) => {
+      map.select(id);
+      detail.show(store.places.get(id)?.row);
+    },
+    marked: drawMarked,
+    key: (move) => {
+      if (move.enter) detail.focus() || outline.focus();
+      if (move.act) detail.goTo(move.act) || outline.focus();
+      if (move.search) search.focus();
+      if (move.help) {
+        help.open = !help.open;
+        outline.focus();
+      }
+    },
+    fold: (id, isOpen) => {
+      if (isOpen ? choice.closed.delete(id) : choice.closed.add(id)) relist();
+    },
+    badge,
   });
-  const detail = createDetail({ requests, leave: outline.focus, readOnly });
+  const map = createMap({
+    places: store.places,
+    select: (id) => {
+      for (let up = store.places.get(id)?.up; up; up = up.up) choice.closed.delete(up.row.id);
+      relist();
+      outline.select(id);
+      outline.focus();
+    },
+  });
+  const detail = createDetail({ store, leave: outline.focus });
+  const header = createHeader(store, outline.focus);
+  const error = el("div.error", { role: "alert" });
+  const news = createNews();
+
+  const search = /** @type {HTMLInputElement} */ (el("input", { type: "search", placeholder: "Search", "aria-label": "Search experiments", autocomplete: "off" }));
+  search.addEventListener("input", () => {
+    choice.query = search.value;
+    relist();
+  });
+  search.addEventListener("keydown", (event) => {
+    if (event.key === "Escape" && search.value) {
+      search.value = choice.query = "";
+      relist();
+    } else if (["Escape", "Enter", "ArrowDown"].includes(event.key)) outline.focus();
+  });
+  const show = createSelect("Show", Object.entries(SHOWN).map(([k, [text]]) => [k, `show: ${text}`]), (value) => {
+    choice.show = value;
+    relist();
+  });
+  const sort = createSelect("Sort", [["tree", "sort: as a tree"], ...Object.entries(SORTED).map(([k, [text]]) => /** @type {[string, string]} */ ([k, `sort: ${text}`]))], (value) => {
+    choice.sort = value;
+    relist();
+  });
+  const fold = button("Collapse all", () => foldAll(true));
+  const unfold = button("Expand all", () => foldAll(false));
+  const all = button("Approve all", () => approveAll(), { title: "let everything run that waits for you" });
+  const layouts = LAYOUTS.map((name) => button(name, () => layout(name)));
+  const count = el("span.dim", {});
+  const help = /** @type {HTMLDetailsElement} */ (el("details.help", {}, el("summary", {}, "Keys"), el("dl.facts", {}, ...terms(store.forms.keys))));
+  const toolbar = group("What is shown", {}, search, show, sort, fold, unfold, group("Layout", {}, ...layouts), all, count, help);
+
+  const many = store.forms.node.filter((form) => form.many);
+  const marks = el("span.dim", {});
+  const compare = button("Compare", () => void compareMarked(), { title: "side by side" });
+  const together = createActions({ label: "Marked experiments", forms: many, store, key: "marked", leave: outline.focus });
+  const bulk = el("div.bulk", { hidden: true }, marks, together.element, compare, button("Clear marks", () => {
+    outline.clear();
+    outline.focus();
+  }));
+
   // JupyterLab would take arrow keys and letters for commands on cells; other hosts listen further up
-  const root = el("div", { class: "trex-explorer", "data-lm-suppress-shortcuts": "true" }, header.element, error,
-    el("div", { class: "trex-body" }, outline.element, detail.element));
-  root.addEventListener("focusin", outline.hold); // whoever acts here means what is selected now
-  root.addEventListener("pointerdown", outline.hold);
+  const panes = el("div.panes", {}, outline.element, map.element);
+  const root = el("div.explorer", { "data-lm-suppress-shortcuts": "true" }, header.element, error, el("div.toolbar", {}, toolbar), panes, bulk, detail.element, news.element);
+  const hold = () => void (isChosen = true);
+  root.addEventListener("focusin", hold); // whoever acts here means what is current now
+  root.addEventListener("pointerdown", hold);
   root.addEventListener("keydown", (event) => event.stopPropagation());
 
-  function draw() {
-    /** @type {View} */
-    const view = model.get("view") ?? {};
-    outline.update(view.rows ?? []);
-    header.show(view, outline.focus);
-    detail.show(outline.current());
-    setText(error, model.get("error") ?? "");
+  /** @param {string} id */
+  function badge(id) {
+    const bulkNodes = /** @type {string[] | undefined} */ (store.requests.latest("marked")?.command.nodes);
+    return store.requests.isWaiting(id) || (store.requests.isWaiting("marked") && bulkNodes?.includes(id)) ? "sent …" : "";
   }
 
-  model.on("change:view", draw);
-  model.on("change:error", draw);
+  /** @param {string} name */
+  function layout(name) {
+    setAttribute(panes, "data-layout", name);
+    for (const b of layouts) setAttribute(b, "aria-pressed", String(b.textContent === name));
+  }
+
+  /** @param {boolean} isClosed */
+  function foldAll(isClosed) {
+    choice.closed.clear();
+    if (isClosed) for (const p of store.places.values()) if (p.kids.length && p.up) choice.closed.add(p.row.id);
+    relist();
+  }
+
+  const waiting = () => [...store.places.values()].filter((p) => p.row.can?.includes("approve")).map((p) => p.row.id);
+
+  function approveAll() {
+    if (!store.requests.isWaiting("") && !store.isGone) store.requests.send("", commandOf(many[0], waiting()));
+  }
+
+  async function compareMarked() {
+    const [one, two] = outline.marked;
+    try {
+      detail.compare(await store.requests.ask({ ask: "comparison", one, two }));
+    } catch (trouble) {
+      news.say(/** @type {Error} */ (trouble).message);
+    }
+  }
+
+  function drawMarked() {
+    const ids = [...outline.marked];
+    const rowsOf = ids.map((id) => store.places.get(id)?.row);
+    if (!ids.length && hasFocus(bulk)) outline.focus();
+    bulk.hidden = !ids.length;
+    setText(marks, `${ids.length} marked`);
+    compare.hidden = ids.length !== 2 || store.isReadOnly;
+    const can = many.map((form) => form.name).filter((name) => rowsOf.every((r) => r?.can?.includes(name)));
+    together.show(ids, can);
+  }
+
+  /** The rows that are listed may be others. */
+  function relist() {
+    rows = listed(store.places, choice);
+    draw(true);
+  }
+
+  /** @param {boolean} [isNew] */
+  function draw(isNew = false) {
+    const isFlat = choice.sort !== "tree";
+    if (!isChosen) outline.select(firstChoice(store), false);
+    outline.show(rows, { closed: isFiltered(choice) ? new Set() : choice.closed, isFlat, range: scoreRange(store) });
+    if (!outline.current() && rows.length) outline.select(rows[0].row.id);
+    map.show({ path: bestPath(store.places), fit: isFiltered(choice) ? matching(store.places, choice) : null, isNew });
+    const shown = isFiltered(choice) ? `${rows.length} of ${store.places.size}` : `${store.places.size}`;
+    setText(count, `${shown} experiments`);
+    header.show();
+    all.hidden = store.isReadOnly || waiting().length < 2;
+    setText(all, `Approve all ${waiting().length}`);
+    drawMarked();
+    detail.show(store.places.get(outline.current())?.row);
+    setText(error, store.isGone ? `Not connected: the kernel was restarted or is gone. Run %trex start ${store.view.study} again; the study and its jobs are safe.` : store.error);
+  }
+
+  const forget = store.subscribe((change) => {
+    if (change.changed) news.tell(store, change.changed);
+    if (change.isNew || (change.changed && (isFiltered(choice) || choice.sort !== "tree"))) relist();
+    else draw();
+  });
+  // ipywidgets marks a view whose kernel is gone; other hosts do not, and then a click says so
+  const watched = new MutationObserver(() => store.setGone(host.closest(".jupyter-widgets-disconnected") !== null));
+  for (let up = host.parentElement; up && up !== document.body; up = up.parentElement) watched.observe(up, { attributeFilter: ["class"] });
+
+  layout("Both");
   host.append(root);
-  draw();
+  relist();
   return () => {
-    model.off("change:view", draw);
-    model.off("change:error", draw);
-    requests.close();
+    forget();
+    watched.disconnect();
+    map.close();
+    news.close();
     root.remove();
   };
 }
 
-export default { render };
+/** Where to look first: what waits for a decision, else the best, else the root. @param {Store} store */
+function firstChoice(store) {
+  const all = [...store.places.values()].map((p) => p.row);
+  return (all.find((r) => r.can?.includes("approve")) ?? all.find((r) => r.is_best) ?? all[0])?.id ?? "";
+}
+
+/** The scores there are, from the lowest to the highest, with their errors. @param {Store} store @returns {[number, number]} */
+function scoreRange(store) {
+  let [low, high] = [Infinity, -Infinity];
+  for (const { row } of store.places.values()) {
+    if (row.value === undefined) continue;
+    low = Math.min(low, row.value - 2 * (row.stderr ?? 0));
+    high = Math.max(high, row.value + 2 * (row.stderr ?? 0));
+  }
+  return low < high ? [low, high] : [0, 1];
+}
+
+export default () => {
+  /** @type {Store | undefined} */
+  let store;
+  /** @param {Model} model */
+  const shared = (model) => (store ??= createStore(model));
+  return {
+    /** @param {{ model: Model }} context */
+    initialize({ model }) {
+      shared(model);
+      return () => store?.close();
+    },
+    /** @param {{ model: Model, el: HTMLElement }} context */
+    render: ({ model, el: host }) => mount(host, shared(model)),
+  };
+};

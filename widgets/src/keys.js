@@ -1,57 +1,54 @@
-// The keyboard of an ARIA tree (APG pattern) as a pure function: key and place in, what to do out.
+// The keyboard of the outline as a pure function: key and place in, what to do out.
 
-/**
- * @typedef {{ id: string, parent?: string }} Place
- * @typedef {{ select?: string, open?: string, close?: string, enter?: boolean }} Move
- */
+/** @typedef {import("./types.js").Place} Place */
+/** @typedef {{ to?: number, open?: string[], close?: string, enter?: boolean, mark?: boolean, all?: boolean, act?: string, search?: boolean, help?: boolean }} Move */
 
-/**
- * Rows that no closed row above hides, in order.
- * @template {Place} R
- * @param {R[]} rows in outline order, parents first
- * @param {Set<string>} closed
- * @returns {R[]}
- */
-export function visibleRows(rows, closed) {
-  const hidden = new Set();
-  return rows.filter((row) => {
-    if (row.parent === undefined || !(closed.has(row.parent) || hidden.has(row.parent))) return true;
-    hidden.add(row.id);
-    return false;
-  });
-}
+/** @type {Record<string, string>} a letter goes to the action's button or form; it does nothing by itself */
+export const LETTERS = { a: "approve", p: "prune", r: "redirect", e: "edit", s: "stop", u: "restore", n: "note" };
 
 /**
  * What a key does, or null when it is not ours.
  * @param {string} key
- * @param {Place[]} rows all rows
+ * @param {Place[]} rows the rows that are listed
+ * @param {number} at the place of the current row among them
  * @param {Set<string>} closed
- * @param {string} at the selected row
+ * @param {number} page rows that fit on a page
  * @returns {Move | null}
  */
-export function moveFor(key, rows, closed, at) {
-  const visible = visibleRows(rows, closed);
-  const index = visible.findIndex((row) => row.id === at);
-  const row = visible[index];
-  const child = rows.find((r) => r.parent === at);
+export function moveFor(key, rows, at, closed, page) {
+  const here = rows[at];
+  if (!here) return null;
+  const last = rows.length - 1;
+  const opensOut = here.kids.length > 0 && closed.has(here.row.id);
+  const isOpen = rows[at + 1]?.up === here;
   switch (key) {
     case "ArrowDown":
-      return { select: (visible[index + 1] ?? row)?.id };
+      return { to: Math.min(last, at + 1) };
     case "ArrowUp":
-      return { select: (visible[index - 1] ?? row)?.id };
+      return { to: Math.max(0, at - 1) };
+    case "PageDown":
+      return { to: Math.min(last, at + page) };
+    case "PageUp":
+      return { to: Math.max(0, at - page) };
     case "Home":
-      return { select: visible[0]?.id };
+      return { to: 0 };
     case "End":
-      return { select: visible.at(-1)?.id };
+      return { to: last };
     case "ArrowRight":
-      if (!child) return {};
-      return closed.has(at) ? { open: at } : { select: child.id };
+      return opensOut ? { open: [here.row.id] } : isOpen ? { to: at + 1 } : {};
     case "ArrowLeft":
-      if (child && !closed.has(at)) return { close: at };
-      return row?.parent === undefined ? {} : { select: row.parent };
+      return isOpen ? { close: here.row.id } : here.up && rows.includes(here.up) ? { to: rows.indexOf(here.up) } : {};
+    case "*":
+      return { open: (here.up?.kids ?? [here]).map((p) => p.row.id) };
+    case " ":
+      return { mark: true };
     case "Enter":
       return { enter: true };
+    case "/":
+      return { search: true };
+    case "?":
+      return { help: true };
     default:
-      return null;
+      return LETTERS[key] ? { act: LETTERS[key] } : null;
   }
 }

@@ -1,161 +1,269 @@
-// The tree as an indented outline: an ARIA tree with one tab stop. Rows are kept and changed in place, so that an update
-// from the kernel leaves focus, selection and scroll position alone.
-import { el, focused, setAttribute, setText, sparkline } from "./dom.js";
-import { moveFor, visibleRows } from "./keys.js";
+// The tree as an indented table: an ARIA treegrid with one tab stop, of which only the rows in sight are in the page. Rows are
+// kept and changed in place, so that an update from the kernel leaves focus, marks and scroll position alone.
+import { errorBar, sparkline } from "./chart.js";
+import { el, hasFocus, setAttribute, setText } from "./dom.js";
+import { moveFor } from "./keys.js";
 
 /** @typedef {import("./types.js").Row} Row */
-/** @typedef {{ row: HTMLElement, toggle: HTMLElement, cells: Record<string, HTMLElement>, spark: string }} Parts */
+/** @typedef {import("./types.js").Place} Place */
+/** @typedef {{ element: HTMLElement, parts: Record<string, HTMLElement>, drawn: string, curve: string }} Line */
 
-const COLUMNS = ["score", "gain", "cost"];
+/** Pixels; explorer.css has the same. */
+const HEIGHT = 30;
+const MARGIN = 8;
+const COLUMNS = [["experiment", "experiment"], ["score", "score ± se"], ["gain", "gain"], ["cost", "cost"], ["curve", "training"], ["decided", "decided"]];
 
 /**
  * @param {object} on
- * @param {(id: string) => void} on.select
- * @param {() => void} on.enter
+ * @param {(id: string) => void} on.select another row is the current one
+ * @param {() => void} on.marked other rows are marked
+ * @param {(move: import("./keys.js").Move) => void} on.key a key that leads out of the outline
+ * @param {(id: string, isOpen: boolean) => void} on.fold
  * @param {(id: string) => string} on.badge a word on a command in flight
  */
 export function createOutline(on) {
-  const list = el("div", { role: "tree", "aria-label": "Experiments", class: "trex-list" });
-  const head = el("div", { class: "trex-row trex-head", "aria-hidden": "true" });
-  head.append(...["experiment", "score ± se", "gain", "cost", "training"].map((t) => el("span", {}, t)));
-  const element = el("div", { class: "trex-outline" }, head, list);
-  /** @type {Map<string, Parts>} */
-  const parts = new Map();
+  const head = el("div.row.head", { role: "row", "aria-rowindex": "1" });
+  head.append(...COLUMNS.map(([name, title]) => el(`span.${name}`, { role: "columnheader" }, title)));
+  const body = el("div.rows", { role: "rowgroup" });
+  const list = el("div.list", { role: "treegrid", "aria-label": "Experiments", "aria-multiselectable": "true" }, el("div.heads", { role: "rowgroup" }, head), body);
+  const empty = el("p.empty", { hidden: true }, "No experiment fits.");
+  const element = el("div.outline", {}, list, empty);
+  /** @type {Map<string, Line>} */
+  const lines = new Map();
   /** @type {Set<string>} */
-  const closed = new Set();
-  /** @type {Row[]} */
+  const marked = new Set();
+  /** @type {Place[]} */
   let rows = [];
-  let selected = "";
-  let isChosen = false; // until a person has chosen, the selection goes to what needs a look
+  /** @type {Map<string, number>} */
+  let index = new Map();
+  /** @type {Set<string>} */
+  let closed = new Set();
+  let range = [0, 1];
+  let current = "";
+  let anchor = "";
+  let isFlat = false;
 
-  /** @param {string} id */
-  function select(id) {
-    if (id === selected || !parts.has(id)) return;
-    selected = id;
+  const at = () => index.get(current) ?? -1;
+
+  /** @param {number} place @param {boolean} [isExtended] marks everything from the anchor to here */
+  function go(place, isExtended = false) {
+    const row = rows[place];
+    if (!row) return;
+    if (isExtended) extend(place);
+    else anchor = row.row.id;
+    if (row.row.id !== current) {
+      current = row.row.id;
+      on.select(current);
+    }
+    reveal();
     draw();
-    on.select(id);
+  }
+
+  /** @param {number} to */
+  function extend(to) {
+    const from = index.get(anchor || current) ?? to;
+    marked.clear();
+    for (let i = Math.min(from, to); i <= Math.max(from, to); i++) marked.add(rows[i].row.id);
+    on.marked();
   }
 
   /** @param {string} id */
-  function toggle(id) {
-    if (!closed.delete(id)) closed.add(id);
-    if (!visibleRows(rows, closed).some((r) => r.id === selected)) select(id);
+  function mark(id) {
+    if (!marked.delete(id)) marked.add(id);
+    on.marked();
     draw();
+  }
+
+  function reveal() {
+    const top = at() * HEIGHT;
+    const room = list.clientHeight - HEIGHT; // the head stays on top
+    if (top < list.scrollTop) list.scrollTop = top;
+    else if (top + HEIGHT > list.scrollTop + room) list.scrollTop = top + HEIGHT - room;
   }
 
   function focus() {
-    parts.get(selected)?.row.focus();
-    parts.get(selected)?.row.scrollIntoView({ block: "nearest" });
+    if (at() < 0 && rows.length) go(0);
+    reveal();
+    draw();
+    lines.get(current)?.element.focus({ preventScroll: true });
   }
 
   list.addEventListener("keydown", (event) => {
-    if (event.ctrlKey || event.metaKey || event.altKey) return;
-    const move = moveFor(event.key, rows, closed, selected);
+    if (event.altKey) return;
+    if (event.ctrlKey || event.metaKey) {
+      if (event.key.toLowerCase() !== "a") return;
+      event.preventDefault();
+      for (const place of rows) marked.add(place.row.id);
+      on.marked();
+      draw();
+      return;
+    }
+    if (event.key === "Escape" && marked.size) {
+      clear();
+      return;
+    }
+    const page = Math.max(1, Math.floor(list.clientHeight / HEIGHT) - 2);
+    const move = moveFor(event.key, rows, at(), closed, page);
     if (!move) return;
     event.preventDefault();
-    if (move.open ?? move.close) toggle(move.open ?? move.close ?? "");
-    if (move.select) select(move.select);
-    if (move.enter) on.enter();
+    for (const id of move.open ?? []) on.fold(id, true);
+    if (move.close) on.fold(move.close, false);
+    if (move.mark) mark(current);
+    if (move.to !== undefined) go(move.to, event.shiftKey);
+    if (move.enter || move.act || move.search || move.help) on.key(move);
     else focus();
   });
 
-  /** @param {string} id @returns {Parts} */
-  function create(id) {
-    const toggleMark = el("span", { class: "trex-toggle" });
-    const cells = Object.fromEntries(["label", "title", "badge", ...COLUMNS, "curve"].map((n) => [n, el("span", { class: `trex-${n}` })]));
-    const first = el("span", { class: "trex-first" }, toggleMark, cells.label, cells.badge, cells.title);
-    const row = el("div", { role: "treeitem", class: "trex-row", "data-node": id }, first, ...COLUMNS.map((c) => cells[c]), cells.curve);
-    row.addEventListener("click", (event) => {
-      if (event.target === toggleMark) toggle(id);
-      select(id);
-      focus();
-    });
-    return { row, toggle: toggleMark, cells, spark: "" };
+  body.addEventListener("click", (event) => {
+    const target = /** @type {HTMLElement} */ (event.target);
+    const line = target.closest("[data-node]");
+    const id = line?.getAttribute("data-node") ?? "";
+    if (!index.has(id)) return;
+    if (target.closest(".trex-mark") || event.ctrlKey || event.metaKey) mark(id);
+    else if (target.closest(".trex-toggle")) on.fold(id, closed.has(id));
+    go(index.get(id) ?? 0, event.shiftKey);
+    focus();
+  });
+  list.addEventListener("scroll", () => draw(), { passive: true });
+
+  function clear() {
+    marked.clear();
+    on.marked();
+    draw();
   }
 
-  /** @param {Row} row @param {Parts} part @param {Row[]} siblings @param {boolean} hasChildren */
-  function fill(row, part, siblings, hasChildren) {
-    const { cells } = part;
-    setText(part.toggle, hasChildren ? (closed.has(row.id) ? "▸" : "▾") : "");
-    setText(cells.label, `${row.id} ${row.glyph} ${row.status}${row.is_best ? " ★ best" : ""}`);
-    setText(cells.title, row.title);
-    setAttribute(part.row.firstElementChild ?? part.row, "title", row.title); // the column may cut it
-    setAttribute(cells.gain, "title", row.gain ?? null);
-    setText(cells.badge, on.badge(row.id));
-    for (const name of COLUMNS) setText(cells[name], /** @type {any} */ (row)[name] ?? "");
-    fillCurve(row, part);
-    part.row.style.setProperty("--depth", String(row.depth ?? 0));
-    const is = { "data-status": row.status, "data-out": Boolean(row.is_out), "data-best": Boolean(row.is_best) };
-    for (const [name, value] of Object.entries(is)) setAttribute(part.row, name, value);
-    setAttribute(part.row, "aria-label", described(row, on.badge(row.id)));
-    setAttribute(part.row, "aria-level", String((row.depth ?? 0) + 1));
-    setAttribute(part.row, "aria-setsize", String(siblings.length));
-    setAttribute(part.row, "aria-posinset", String(siblings.indexOf(row) + 1));
-    setAttribute(part.row, "aria-expanded", hasChildren ? String(!closed.has(row.id)) : null);
-    setAttribute(part.row, "aria-selected", String(row.id === selected));
-    setAttribute(part.row, "tabindex", row.id === selected ? "0" : "-1");
+  /** @param {string} id @returns {Line} */
+  function create(id) {
+    const parts = Object.fromEntries(["toggle", "mark", "label", "badge", "title", "score", "bar", "gain", "cost", "spent", "estimate", "curve", "decided"].map((n) => [n, el(`span.${n}`, {})]));
+    parts.first = el("span.experiment", { role: "gridcell" }, parts.mark, parts.toggle, parts.label, parts.badge, parts.title);
+    parts.scored = el("span.score", { role: "gridcell" }, parts.score, parts.bar);
+    for (const name of ["mark", "toggle"]) parts[name].setAttribute("aria-hidden", "true");
+    for (const name of ["gain", "cost", "curve", "decided"]) parts[name].setAttribute("role", "gridcell");
+    parts.score.className = "trex-value";
+    parts.cost.append(parts.spent, parts.estimate);
+    const element = el("div.row", { role: "row", "data-node": id }, parts.first, parts.scored, parts.gain, parts.cost, parts.curve, parts.decided);
+    return { element, parts, drawn: "", curve: "" };
+  }
+
+  /** @param {Line} line @param {Place} place @param {number} i */
+  function fill(line, place, i) {
+    const { element, parts } = line;
+    const { row } = place;
+    const id = row.id;
+    element.style.transform = `translateY(${i * HEIGHT}px)`;
+    const hasKids = place.kids.length > 0 && !isFlat;
+    setAttribute(element, "aria-rowindex", String(i + 2));
+    setAttribute(element, "aria-level", String(isFlat ? 1 : place.depth + 1));
+    const siblings = isFlat ? rows : place.up?.kids ?? [place];
+    setAttribute(element, "aria-setsize", String(siblings.length));
+    setAttribute(element, "aria-posinset", String((isFlat ? i : siblings.indexOf(place)) + 1));
+    setAttribute(element, "aria-expanded", hasKids ? String(!closed.has(id)) : null);
+    setAttribute(element, "aria-selected", String(marked.size ? marked.has(id) : id === current));
+    setAttribute(element, "data-current", id === current);
+    setAttribute(element, "data-marked", marked.has(id));
+    setAttribute(element, "tabindex", id === current ? "0" : "-1");
+    element.style.setProperty("--depth", String(isFlat ? 0 : place.depth));
+    setText(parts.toggle, hasKids ? (closed.has(id) ? "▸" : "▾") : "");
+    setText(parts.mark, marked.has(id) ? "☑" : "☐");
+    setText(parts.badge, on.badge(id));
+    setAttribute(element, "aria-label", described(row, on.badge(id)));
+    const key = `${JSON.stringify(row)}${range}`;
+    if (line.drawn === key) return;
+    line.drawn = key;
+    fillCells(line, row, range);
   }
 
   function draw() {
-    /** @type {Map<string, Row[]>} */
-    const children = new Map();
-    for (const row of rows) children.set(row.parent ?? "", [...(children.get(row.parent ?? "") ?? []), row]);
-    const hadFocus = list.contains(focused(list));
-    /** @type {ChildNode | null} */
-    let next = list.firstChild;
-    for (const row of visibleRows(rows, closed)) {
-      const part = parts.get(row.id) ?? create(row.id);
-      parts.set(row.id, part);
-      fill(row, part, children.get(row.parent ?? "") ?? [], children.has(row.id));
-      if (part.row === next) next = next.nextSibling;
-      else list.insertBefore(part.row, next); // only rows that are new or were hidden are moved
+    const first = Math.max(0, Math.floor(list.scrollTop / HEIGHT) - MARGIN);
+    const last = Math.min(rows.length, Math.ceil((list.scrollTop + list.clientHeight) / HEIGHT) + MARGIN);
+    const wanted = new Map(rows.slice(first, last).map((p, i) => [p.row.id, first + i]));
+    if (at() >= 0) wanted.set(current, at()); // it holds the tab stop, and maybe the focus, wherever the list is scrolled to
+    for (const [id, line] of lines) {
+      if (wanted.has(id)) continue;
+      line.element.remove();
+      lines.delete(id);
     }
-    while (next) {
-      const gone = next;
-      next = next.nextSibling;
-      gone.remove();
+    const order = [...wanted].sort((a, b) => a[1] - b[1]);
+    let before = body.firstElementChild;
+    for (const [id, i] of order) {
+      const line = lines.get(id) ?? create(id);
+      lines.set(id, line);
+      fill(line, rows[i], i);
+      if (line.element === before) before = before.nextElementSibling;
+      else body.insertBefore(line.element, before);
     }
-    if (hadFocus && !list.contains(focused(list))) focus();
   }
 
   return {
     element,
     focus,
-    select,
-    /** @param {Row[]} fresh */
-    update(fresh) {
-      rows = fresh;
-      for (const row of rows) if (!parts.has(row.id)) parts.set(row.id, create(row.id));
-      if (!isChosen || !rows.some((r) => r.id === selected)) selected = firstChoice(rows);
+    draw,
+    clear,
+    marked,
+    /**
+     * Other rows, or the same ones changed.
+     * @param {Place[]} fresh
+     * @param {{ closed: Set<string>, isFlat: boolean, range: number[] }} how
+     */
+    show(fresh, how) {
+      const isOther = fresh !== rows;
+      ({ closed, isFlat, range } = how);
+      const hadFocus = hasFocus(body);
+      const above = at() - Math.floor(list.scrollTop / HEIGHT);
+      const wasSeen = above >= 0 && above * HEIGHT < list.clientHeight;
+      if (isOther) {
+        rows = fresh;
+        index = new Map(rows.map((p, i) => [p.row.id, i]));
+        for (const id of marked) if (!index.has(id)) marked.delete(id);
+        body.style.height = `${rows.length * HEIGHT}px`;
+        setAttribute(list, "aria-rowcount", String(rows.length + 1));
+        empty.hidden = rows.length > 0;
+        const moved = at() - Math.floor(list.scrollTop / HEIGHT) - above;
+        if (at() >= 0 && wasSeen && moved) list.scrollTop += moved * HEIGHT; // what is looked at stays where it is
+      }
       draw();
+      if (hadFocus && !hasFocus(body)) focus();
     },
-    refresh: draw,
-    /** From now on the selection is the person's. */
-    hold: () => void (isChosen = true),
-    /** @returns {Row | undefined} */
-    current: () => rows.find((r) => r.id === selected),
+    /** Makes a row the current one, without the focus. @param {string} id @param {boolean} [isSeen] scroll to it */
+    select(id, isSeen = true) {
+      if (!index.has(id) || id === current) return;
+      current = anchor = id;
+      if (isSeen) reveal();
+      draw();
+      on.select(id);
+    },
+    current: () => current,
   };
-}
-
-/** Where to look first: what waits for a decision, else the best, else the root. @param {Row[]} rows */
-function firstChoice(rows) {
-  const row = rows.find((r) => r.can?.includes("approve")) ?? rows.find((r) => r.is_best) ?? rows[0];
-  return row?.id ?? "";
 }
 
 /** @param {Row} row @param {string} badge */
 function described(row, badge) {
   const progress = row.progress === undefined ? "" : `${Math.round(100 * row.progress)} percent done`;
   const said = [row.id, row.status, row.title, row.is_best ? "best" : "", row.score && `score ${row.score}`, row.gain && `gain ${row.gain}`,
-    row.cost && `cost ${row.cost}`, progress, row.is_out && row.status !== "pruned" ? "in a pruned branch" : "", badge];
+    row.cost && `cost ${row.cost}`, row.estimate && `expected ${row.estimate}`, progress, row.is_out && row.status !== "pruned" ? "in a pruned branch" : "", row.decided, badge];
   return said.filter(Boolean).join(", ");
 }
 
-/** @param {Row} row @param {Parts} part */
-function fillCurve(row, part) {
+/** @param {Line} line @param {Row} row @param {number[]} range */
+function fillCells(line, row, [low, high]) {
+  const { element, parts } = line;
+  setText(parts.label, `${row.id} ${row.glyph} ${row.status}${row.is_best ? " ★ best" : ""}`);
+  setText(parts.title, row.title);
+  setAttribute(parts.first, "title", `${row.title}${row.edge ? `\n${row.edge}` : ""}`); // the column may cut it
+  setText(parts.score, row.score ?? "");
+  parts.bar.replaceChildren(...(row.value === undefined ? [] : [errorBar(row.value, row.stderr ?? 0, low, high)]));
+  setText(parts.spent, row.cost ?? "");
+  setText(parts.estimate, row.estimate ?? "");
+  for (const name of /** @type {const} */ (["gain", "decided"])) {
+    setText(parts[name], row[name] ?? "");
+    setAttribute(parts[name], "title", row[name] ?? null);
+  }
+  setAttribute(parts.gain, "data-trend", row.trend ?? null);
+  for (const [name, value] of Object.entries({ "data-status": row.status, "data-out": Boolean(row.is_out), "data-best": Boolean(row.is_best) }))
+    setAttribute(element, name, value);
   const key = `${row.progress} ${row.spark?.join()}`;
-  if (key === part.spark) return;
-  part.spark = key;
+  if (key === line.curve) return;
+  line.curve = key;
   const bar = row.progress === undefined ? [] : [el("progress", { max: "1", value: String(row.progress), "aria-hidden": "true" })];
-  part.cells.curve.replaceChildren(...bar, ...(row.spark && row.spark.length > 1 ? [sparkline(row.spark)] : []));
+  parts.curve.replaceChildren(...bar, ...(row.spark && row.spark.length > 1 ? [sparkline(row.spark)] : []));
 }

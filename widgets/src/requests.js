@@ -1,81 +1,100 @@
-// Commands on their way: each gets an id, and stays pending until the answer with that id is in.
+// Messages on their way: each gets an id, and stays pending until the answer with that id is in.
 
 /** @typedef {import("./types.js").Command} Command */
 
 /** After this long without an answer we say why: a comm message waits while a cell runs. */
 const LATE_MS = 1000;
-const LOST_MS = 6000;
-const LOST = "no answer: the kernel is busy, or was restarted (then %trex start opens the study again)";
+const LATE = "kernel busy, will apply when the cell ends";
+const GONE = "not connected to a kernel: run %trex start again";
+const KEPT = 200;
 
 /**
+ * A command that was given. It `asks` when it waits for a second word. `code` is the same as a magic, once it is answered.
  * @typedef {object} Request
  * @property {string} key what it is about: a node's id, or "" for the study
- * @property {string} code the same as a magic
- * @property {"pending" | "late" | "ok" | "failed"} state
+ * @property {Command} command
+ * @property {"pending" | "late" | "asks" | "ok" | "failed"} state
  * @property {string} text
+ * @property {string} code
  */
 
 /**
  * @param {import("./types.js").Model} model
- * @param {(key: string) => void} changed called after the latest request about `key` changed
+ * @param {() => void} changed called after a request changed
  */
 export function createRequests(model, changed) {
-  const prefix = Math.random().toString(36).slice(2); // several views share a model, and see each other's answers
-  /** @type {Map<string, Request>} */
+  const prefix = Math.random().toString(36).slice(2); // clients of one kernel see each other's answers
+  /** @type {Map<string, (message: any) => void>} */
   const open = new Map();
   /** @type {Map<string, Request>} */
   const latest = new Map();
-  /** @type {Set<ReturnType<typeof setTimeout>>} */
-  const timers = new Set();
+  /** @type {string[]} */
+  const done = [];
   let count = 0;
 
-  /** @param {Request} request @param {Request["state"]} state @param {string} text */
-  function move(request, state, text) {
-    Object.assign(request, { state, text });
-    changed(request.key);
+  /** @param {object} content @param {(message: any) => void} answered */
+  function post(content, answered) {
+    const id = `${prefix}-${++count}`;
+    open.set(id, answered);
+    try {
+      model.send({ id, ...content });
+    } catch {
+      receive({ id, text: GONE });
+    }
   }
 
   /** @param {any} message */
-  function answered(message) {
-    const request = open.get(message?.id);
-    if (!request) return;
-    open.delete(message.id);
-    move(request, message.ok ? "ok" : "failed", String(message.text ?? ""));
+  function receive(message) {
+    const answered = open.get(message?.id);
+    open.delete(message?.id);
+    answered?.(message);
   }
-  model.on("msg:custom", answered);
+  model.on("msg:custom", receive);
+
+  /** @param {string} key @param {Command} command @param {boolean} [confirmed] */
+  function send(key, command, confirmed) {
+    /** @type {Request} */
+    const request = { key, command, state: "pending", text: "sent …", code: "" };
+    const move = (/** @type {Partial<Request>} */ to) => {
+      Object.assign(request, to);
+      changed();
+    };
+    latest.set(key, request);
+    const timer = setTimeout(() => move({ state: "late", text: LATE }), LATE_MS);
+    post({ command, confirmed }, ({ ok, asks, text = "", code = "" }) => {
+      clearTimeout(timer);
+      if (ok && !asks && code) done.push(code);
+      move({ code, text: String(asks || text), state: !ok ? "failed" : asks ? "asks" : "ok" });
+    });
+    changed();
+  }
 
   return {
-    /** @param {string} key @param {Command} command @param {string} code */
-    send(key, command, code) {
-      const id = `${prefix}-${++count}`;
-      /** @type {Request} */
-      const request = { key, code, state: "pending", text: "sent …" };
-      open.set(id, request);
-      latest.set(key, request);
-      changed(key);
-      const timer = setTimeout(() => {
-        timers.delete(timer);
-        if (open.has(id)) move(request, "late", "kernel busy, will apply when the cell ends");
-      }, LATE_MS);
-      const lost = setTimeout(() => {
-        timers.delete(lost);
-        if (open.has(id)) move(request, "late", LOST);
-      }, LOST_MS);
-      timers.add(timer).add(lost);
-      try {
-        model.send({ id, command });
-      } catch {
-        open.delete(id);
-        move(request, "failed", LOST);
-      }
+    /** @param {string} key @param {Command} command */
+    send: (key, command) => send(key, command),
+    /** The second word on what was asked. @param {string} key @param {boolean} yes */
+    confirm(key, yes) {
+      const request = latest.get(key);
+      if (request?.state !== "asks") return;
+      latest.delete(key);
+      if (yes) send(key, request.command, true);
+      else changed();
     },
+    /**
+     * A question; the promise is refused with the kernel's words.
+     * @param {object} question
+     * @returns {Promise<any>}
+     */
+    ask: (question) =>
+      new Promise((resolve, reject) => post({ question }, (message) => (message.ok ? resolve(message.answer) : reject(new Error(message.text))))),
     /** @param {string} key */
     latest: (key) => latest.get(key),
     /** @param {string} key */
     isWaiting: (key) => ["pending", "late"].includes(latest.get(key)?.state ?? ""),
-    close() {
-      model.off("msg:custom", answered);
-      timers.forEach(clearTimeout);
-    },
+    /** The commands that were carried out, as magics, oldest first. */
+    codes: () => done.slice(-KEPT),
+    /** Nothing will be answered any more. */
+    drop: () => [...open.keys()].forEach((id) => receive({ id, text: GONE })),
+    close: () => model.off("msg:custom", receive),
   };
 }

@@ -1,0 +1,79 @@
+"""The explorer alone on an empty page: the shipped bundle, with a stand-in for the widget model that keeps what is sent."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from playwright.sync_api import Locator, Page
+
+from trex_nb.search.tree import Tree
+from trex_nb.widget.explorer import STATIC
+from trex_nb.widget.forms import forms
+from trex_nb.widget.view import Drawn, drawn, view
+
+SHIM = """
+async ({ code, state, body }) => {
+  const handlers = {};
+  window.sent = [];
+  window.answers = {};
+  window.model = {
+    get: (name) => state[name],
+    set: (name, value) => { state[name] = value; },
+    on: (event, f) => (handlers[event] ??= new Set()).add(f),
+    off: (event, f) => handlers[event]?.delete(f),
+    send: (content) => {
+      window.sent.push(content);
+      const answer = window.answers[content.question?.ask];
+      if (answer) setTimeout(() => emit("msg:custom", { id: content.id, ok: true, text: "", answer: answer(content.question) }));
+    },
+  };
+  const emit = (event, value) => handlers[event]?.forEach((f) => f(value));
+  window.emit = emit;
+  window.setState = (name, value) => { state[name] = value; emit(`change:${name}`); };
+  window.commands = () => window.sent.filter((m) => m.command);
+  window.reply = (ok, text, more) => emit("msg:custom", { id: window.commands().at(-1).id, ok, text, ...more });
+  const module = await import(URL.createObjectURL(new Blob([code], { type: "text/javascript" })));
+  const widget = await module.default();
+  const forget = widget.initialize?.({ model: window.model });
+  document.body.innerHTML = body;
+  window.views = [...document.querySelectorAll(".host")].map((el) => widget.render({ model: window.model, el }));
+  window.cleanup = () => { window.views.forEach((f) => f()); forget?.(); };
+}
+"""
+
+DETAILS = "d => { window.answers.details = (q) => ({ details: q.nodes.map((n) => d[n] ?? { ...d['*'], id: n }) }); }"
+
+
+class Shown:
+    """A tree on a page, and what the kernel's half would send when it changes."""
+
+    def __init__(self, page: Page, tree: Tree, *, views: int = 1, **state: Any) -> None:
+        self.page = page
+        self.drawing: Drawn = drawn(tree)
+        page.add_style_tag(path=STATIC / "explorer.css")
+        code = (STATIC / "explorer.js").read_text()
+        first = {"view": view(tree, 1).wire, "tree": self.drawing.wire, "error": "", "forms": forms(), "read_only": False, **state}
+        body = '<main id="host"><h2>Explorer</h2>' + '<div class="host"></div>' * views + "</main>"
+        page.evaluate(SHIM, {"code": code, "state": first, "body": body})
+
+    def show(self, tree: Tree) -> None:
+        """As `Explorer.show` does it."""
+        self.drawing = drawn(tree, self.drawing)
+        if self.drawing.changed:
+            self.page.evaluate("p => window.emit('msg:custom', { patch: p })", self.drawing.patch)
+        self.page.evaluate("v => window.setState('view', v)", view(tree, self.drawing.revision).wire)
+
+    def reply(self, *, ok: bool, text: str, **more: Any) -> None:
+        """Answer the last command."""
+        self.page.evaluate("([ok, text, more]) => window.reply(ok, text, more)", [ok, text, more])
+
+    @property
+    def commands(self) -> list[Any]:
+        """The commands that were sent."""
+        found: list[Any] = self.page.evaluate("window.commands().map((m) => m.command)")
+        return found
+
+
+def row(page: Page, node: str) -> Locator:
+    """A row of the outline."""
+    return page.locator(f".trex-rows [data-node='{node}']")

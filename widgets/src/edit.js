@@ -1,0 +1,95 @@
+// The form that changes a plan in place. The kernel says which fields there are and what they may hold, and, while one types,
+// what the plan would become.
+import { control } from "./actions.js";
+import { edit } from "./deeds.js";
+import { button, createCode, el, hasFocus, onEscape, setAttribute, setText } from "./dom.js";
+
+/** @typedef {import("./types.js").EditField} EditField */
+
+const PAUSE_MS = 300;
+
+/**
+ * @param {object} on
+ * @param {import("./store.js").Store} on.store
+ * @param {() => void} on.leave
+ */
+export function createEdit({ store: { requests }, leave }) {
+  const { code, mark, show } = createCode("Copy");
+  const verdict = el("div.verdict", { role: "status" });
+  const grid = el("div.fields", {});
+  const form = el("form", { hidden: true, "aria-label": "Edit plan" }, grid, verdict, el("div.bar", {}, el("button.do", {}, "Change plan"), button("Cancel", close), code, mark));
+  /** @type {{ field: EditField, input: HTMLInputElement | HTMLSelectElement }[]} */
+  let inputs = [];
+  let node = "";
+  let asked = 0;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  let timer;
+
+  const values = () => Object.fromEntries(inputs.filter(({ field, input }) => input.value.trim() !== field.value).map(({ field, input }) => [field.name, input.value.trim()]));
+
+  /** @param {string} text @param {string} typed @param {string} [state] */
+  function say(text, typed, state) {
+    setText(verdict, text);
+    setAttribute(verdict, "data-state", state);
+    show(typed);
+  }
+
+  function changed() {
+    const fields = values();
+    const number = ++asked;
+    clearTimeout(timer);
+    if (!Object.keys(fields).length) say("Nothing is changed yet.", "");
+    else timer = setTimeout(weigh, PAUSE_MS, fields, number);
+  }
+
+  /** @param {import("./types.js").Values} fields @param {number} number */
+  async function weigh(fields, number) {
+    try {
+      const answer = await requests.ask({ ask: "weigh", command: edit(node, fields) });
+      if (number === asked) say(answer.text, answer.code, "ok");
+    } catch (error) {
+      if (number === asked) say(/** @type {Error} */ (error).message, "", "failed");
+    }
+  }
+
+  function close() {
+    const had = hasFocus(form);
+    clearTimeout(timer);
+    asked++;
+    form.hidden = true;
+    node = "";
+    if (had) leave();
+  }
+
+  form.addEventListener("input", changed);
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    const fields = values();
+    if (!Object.keys(fields).length) return;
+    requests.send(node, edit(node, fields));
+    close();
+  });
+  onEscape(form, close);
+
+  return {
+    element: form,
+    /** @param {string} id @param {EditField[]} fields */
+    open(id, fields) {
+      node = id;
+      inputs = fields.map((field) => {
+        const choices = field.value ? field.choices : ["", ...field.choices];
+        return { field, input: control({ ...field, label: "", kind: field.kind === "choice" ? "choice" : "", choices, hint: field.value ? "" : "differs" }, field.value) };
+      });
+      grid.replaceChildren(...inputs.map(({ field, input }) => el("label", { title: bounds(field) }, el("span", {}, field.name), input)));
+      form.hidden = false;
+      changed();
+      inputs[0].input.focus();
+    },
+    close,
+    /** Which node is being edited, if any. */
+    node: () => node,
+  };
+}
+
+/** @param {EditField} field */
+const bounds = ({ low, high }) => [low !== null && `from ${low}`, high !== null && `to ${high}`].filter(Boolean).join(" ");
