@@ -58,6 +58,7 @@ export function createDetail({ store, leave }) {
     setText(name, compared?.title ?? (row && `${row.id} ${row.glyph} ${row.status}  ${row.title}`));
     close.hidden = !compared;
     actions.element.hidden = aside.hidden = Boolean(compared);
+    edit.update();
     if (edit.node() && (edit.node() !== row?.id || !row.can?.includes("edit"))) edit.close();
     actions.show(row ? [row.id] : [], row?.can ?? []);
     setText(waits, compared || data || store.isReadOnly ? trouble : trouble ?? "Asking the kernel for details …");
