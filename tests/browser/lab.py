@@ -108,7 +108,7 @@ class Notebook:
     def restart(self) -> None:
         """Restart the kernel by Lab's own command, as a person does."""
         self.page.evaluate(_ASK_RESTART)
-        self.page.locator(".jp-Dialog").get_by_role("button", name="Restart").click()
+        self.page.get_by_role("button", name="Confirm Kernel Restart").click()
 
     def until_ready(self) -> None:
         """Wait until the kernel is connected and has nothing to do."""
@@ -198,12 +198,13 @@ def watched(browser: Browser) -> Iterator[Page]:
     assert not wrong
 
 
-def shoot(notebook: Notebook, name: str) -> None:
-    """Keep a picture in both themes, if anybody asked for pictures (TREX_SCREENSHOTS names a folder)."""
+def shoot(notebook: Notebook, name: str, shown: Locator) -> None:
+    """Keep a picture that begins with `shown`, in both themes, if TREX_SCREENSHOTS names a folder for pictures."""
     folder = os.environ.get("TREX_SCREENSHOTS")
     if folder:
         for theme in ("dark", "light"):
             notebook.theme(theme)
+            shown.evaluate("element => element.scrollIntoView()")
             notebook.page.screenshot(path=Path(folder) / f"{name}-{theme}.png")
 
 

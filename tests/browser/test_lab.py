@@ -26,7 +26,7 @@ while time.monotonic() < end and not pathlib.Path("let-go").exists():
 
 CELLS = [
     "%load_ext trex_nb\nstudy = %trex start tiny-intent",
-    "%trex plan -n 5",
+    "%trex budget --rounds 40\n%trex plan -n 5",
     "%trex edit n1 num_train_epochs=0.5\n%trex edit n2 num_train_epochs=20\n%trex approve n1 n2\n%trex run --jobs 1",
     "%trex plan -n 4",
     BUSY,
@@ -73,6 +73,7 @@ def tour(fresh: Callable[[], Page], lab: Lab) -> Iterator[Notebook]:
     notebook.explorer.row("n5").wait_for()
     yield notebook
     notebook.until_ready()
+    notebook.run(START)  # a test that failed may have left a kernel without the study
     notebook.run(STOP)
     expect(notebook.explorer.root.locator("[data-status=running]")).to_have_count(0)
 
@@ -95,7 +96,7 @@ def until_it_moves(row: Locator) -> None:
 
 def test_decisions_by_mouse_are_answered_and_seen_in_the_tree(tour: Notebook) -> None:
     explorer = tour.explorer
-    shoot(tour, "1-proposals")
+    shoot(tour, "1-proposals", explorer.root)
     expect(explorer.act("n3", "approve")).to_contain_text("Approved n3")
     expect(explorer.row("n3")).to_have_attribute("data-status", "approved")
     expect(explorer.act("n4", "prune", "stay with adapters")).to_contain_text("Pruned n4")
@@ -103,7 +104,7 @@ def test_decisions_by_mouse_are_answered_and_seen_in_the_tree(tour: Notebook) ->
     expect(explorer.panel).to_contain_text("stay with adapters")
     expect(explorer.act("n5", "redirect", "keep the data, try rank 32")).to_contain_text("Redirected n5")
     expect(explorer.row("n6")).to_contain_text("32")
-    shoot(tour, "2-decided")
+    shoot(tour, "2-decided", explorer.root)
 
 
 def test_a_proposal_is_approved_by_mouse_while_a_job_runs(day: Notebook) -> None:
@@ -124,7 +125,7 @@ def test_a_click_under_a_blocking_cell_says_why_it_waits_and_is_done_when_the_ce
     explorer = day.explorer
     row = explorer.row("n2")
     expect(row).to_have_attribute("data-status", "running")
-    shoot(day, "3-running")
+    shoot(day, "3-running", explorer.root)
     node = explorer.has("proposed")[0]
     explorer.select(node)
     expect(explorer.panel.locator(".trex-section").first).to_be_visible()
@@ -148,6 +149,7 @@ def test_a_click_under_a_blocking_cell_says_why_it_waits_and_is_done_when_the_ce
 
 
 def test_the_tab_is_closed_and_opened_again_while_a_job_runs(day: Notebook, fresh: Callable[[], Page]) -> None:
+    expect(day.explorer.row("n2")).to_have_attribute("data-status", "running")
     before = day.explorer.statuses
     day.save()
     day.page.close()
@@ -164,6 +166,7 @@ def test_the_tab_is_closed_and_opened_again_while_a_job_runs(day: Notebook, fres
 
 def test_a_restarted_kernel_leaves_a_view_that_says_so_and_a_start_goes_on_with_the_same_tree(day: Notebook) -> None:
     explorer = day.explorer
+    expect(explorer.row("n2")).to_have_attribute("data-status", "running")
     node = explorer.has("proposed")[0]
     explorer.select(node)
     before = explorer.statuses
@@ -182,15 +185,14 @@ def test_a_restarted_kernel_leaves_a_view_that_says_so_and_a_start_goes_on_with_
     until_it_moves(explorer.row("n2"))
     expect(explorer.act(node, "approve")).to_contain_text(f"Approved {node}")
     expect(explorer.row(node)).to_have_attribute("data-status", "approved")
-    shoot(day, "4-again")
+    shoot(day, "4-again", explorer.root)
 
 
 def test_pages_and_errors_read_well(tour: Notebook) -> None:
     expect(tour.run(WRONG)).to_contain_text("There is no node n99")
     expect(tour.cell(WRONG).locator(".jp-OutputArea-output")).not_to_contain_text("Traceback")
     assert tour.run(SHOW).locator("table").count() >= 3
-    tour.cell(SHOW).scroll_into_view_if_needed()
-    shoot(tour, "5-pages")
+    shoot(tour, "5-pages", tour.cell(SHOW))
 
 
 def test_the_frozen_report_reads_where_nothing_is_trusted(tour: Notebook, lab: Lab, browser: Browser) -> None:
@@ -211,4 +213,4 @@ def test_the_frozen_report_reads_where_nothing_is_trusted(tour: Notebook, lab: L
             expect(text).to_contain_text(said)
         expect(page.locator(".trex-explorer")).to_have_count(0)
         assert "model not found" not in text.inner_text()
-        shoot(report, "6-report")
+        shoot(report, "6-report", text)

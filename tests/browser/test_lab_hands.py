@@ -18,8 +18,8 @@ from tests.browser.lab import PATIENCE, Explorer, Lab, Notebook, running, shoot,
 pytestmark = pytest.mark.browser
 expect.set_options(timeout=PATIENCE)
 
-CELLS = ["%load_ext trex_nb\nstudy = %trex start tiny-intent", "%trex plan -n 4", "study.tree.nodes.keys()"]
-START, PLAN, PLAIN = range(len(CELLS))
+CELLS = ["%load_ext trex_nb\nstudy = %trex start tiny-intent", "%trex budget --rounds 40\n%trex plan -n 4"]
+START, PLAN = range(len(CELLS))
 
 HOLD = """
 const own = Object.getOwnPropertyDescriptor(WebSocket.prototype, "onmessage");
@@ -213,7 +213,7 @@ def test_axe_finds_nothing_to_object_to(desk: Notebook, waiting: list[str], them
     desk.page.keyboard.press("Escape")
     edit_form(explorer, waiting[1])
     found += violations(desk.page, ".trex-explorer")
-    shoot(desk, "7-edit")
+    shoot(desk, "7-edit", explorer.root)
     desk.page.keyboard.press("Escape")
     assert not found, "\n".join(found)
 
