@@ -1,4 +1,4 @@
-"""A real JupyterLab on loopback, and a hand on it: open a notebook, run cells, change the theme.
+"""A real JupyterLab on loopback, and a hand on it: open a notebook, run cells, change the theme, use the explorer.
 
 Everything waits on Lab's own state (restored, kernel idle and connected, cell done), never on time or on indicators.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import secrets
 import socket
 import subprocess
@@ -20,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 import nbformat
-from playwright.sync_api import Locator, Page
+from playwright.sync_api import Browser, Locator, Page, expect
 
 PATIENCE = 60_000
 """Milliseconds; a busy machine is slow, not broken."""
@@ -39,7 +40,18 @@ _RUN = """async (index) => {
 }"""
 _THEME = """async (theme) => { await window.jupyterapp.commands.execute("apputils:change-theme", { theme }); }"""
 _SAVE = """async () => { await window.jupyterapp.commands.execute("docmanager:save"); }"""
-_CELLS = """() => window.jupyterapp.shell.currentWidget.content.widgets.map((cell) => cell.model.sharedModel.source)"""
+_START = """(index) => {
+  const app = window.jupyterapp;
+  app.shell.currentWidget.content.activeCellIndex = index;
+  void app.commands.execute("notebook:run-cell");
+}"""
+_ASK_RESTART = """() => { void window.jupyterapp.commands.execute("kernelmenu:restart"); }"""
+_STATE = """() => {
+  const notebook = window.jupyterapp.shell.currentWidget.content;
+  const cells = notebook.widgets.map(({ model }) => [model.type, model.sharedModel.source, model.executionCount]);
+  const selected = notebook.selectedCells.length;
+  return { cells, active: notebook.activeCellIndex, selected, mode: notebook.mode };
+}"""
 
 
 class Lab:
@@ -52,12 +64,9 @@ class Lab:
 
     def open(self, page: Page, name: str) -> Notebook:
         """Open a notebook of the folder and wait until its kernel can be used."""
-        page.set_default_timeout(PATIENCE)
-        page.goto(f"{self._url}/lab/tree/{name}?token={self._token}&reset")
-        page.wait_for_function("() => Boolean(window.jupyterapp)")
-        page.evaluate(_RESTORED)
-        page.wait_for_function(_READY, arg=name)
-        return Notebook(page)
+        notebook = Notebook(f"{self._url}/lab/tree/{name}?token={self._token}&reset", name)
+        notebook.open(page)
+        return notebook
 
     def is_up(self) -> bool:
         """Whether the server answers."""
@@ -71,13 +80,39 @@ class Lab:
 class Notebook:
     """An open notebook."""
 
-    def __init__(self, page: Page) -> None:
-        self.page = page
+    page: Page
+    explorer: Explorer
+
+    def __init__(self, address: str, name: str) -> None:
+        self._address = address
+        self._name = name
+
+    def open(self, page: Page) -> None:
+        """Open it in `page`, which is then the one that is meant here."""
+        page.set_default_timeout(PATIENCE)
+        page.goto(self._address)
+        page.wait_for_function("() => Boolean(window.jupyterapp)")
+        page.evaluate(_RESTORED)
+        self.page, self.explorer = page, Explorer(page)
+        self.until_ready()
 
     def run(self, index: int) -> Locator:
         """Run one cell to its end; its output area."""
         self.page.evaluate(_RUN, index)
         return self.cell(index).locator(".jp-OutputArea")
+
+    def start(self, index: int) -> None:
+        """Run one cell and do not wait for its end."""
+        self.page.evaluate(_START, index)
+
+    def restart(self) -> None:
+        """Restart the kernel by Lab's own command, as a person does."""
+        self.page.evaluate(_ASK_RESTART)
+        self.page.get_by_role("button", name="Confirm Kernel Restart").click()
+
+    def until_ready(self) -> None:
+        """Wait until the kernel is connected and has nothing to do."""
+        self.page.wait_for_function(_READY, arg=self._name)
 
     def cell(self, index: int) -> Locator:
         """A cell by its place."""
@@ -96,10 +131,81 @@ class Notebook:
         self.page.evaluate(_SAVE)
 
     @property
-    def cells(self) -> list[str]:
-        """The sources of all cells."""
-        found: list[str] = self.page.evaluate(_CELLS)
+    def state(self) -> dict[str, Any]:
+        """Kind, source and execution count of all cells, the active cell's place, how many are selected, the mode."""
+        found: dict[str, Any] = self.page.evaluate(_STATE)
         return found
+
+
+class Explorer:
+    """The first tree explorer of a page."""
+
+    def __init__(self, page: Page) -> None:
+        self.root = page.locator(".trex-explorer").first
+        self.panel = self.root.locator("section.trex-detail")
+        self.answer = self.panel.locator(".trex-answer").first
+        self.form = self.panel.locator("form.trex-form").first
+        self.error = self.root.locator(".trex-error")
+
+    def row(self, node: str) -> Locator:
+        """A node's row in the outline."""
+        return self.root.locator(f".trex-rows [data-node='{node}']")
+
+    def button(self, action: str) -> Locator:
+        """What is pressed for an action on the current node."""
+        return self.panel.locator(f"[data-action={action}]").first
+
+    def select(self, node: str) -> None:
+        """Make a node the current one, by mouse."""
+        self.row(node).click()
+        expect(self.panel.locator("h3")).to_have_text(re.compile(rf"^{node}\b"))
+
+    def act(self, node: str, action: str, text: str | None = None) -> Locator:
+        """Do something to a node by mouse, with words where it takes some; the line that answers."""
+        self.select(node)
+        self.button(action).click()
+        if text is not None:
+            self.form.locator("input").fill(text)
+            self.form.locator(".trex-do").click()
+        return self.answer
+
+    def has(self, status: str) -> list[str]:
+        """The nodes in a status, from the rows in sight, as the page says now."""
+        nodes = "rows => rows.map(row => row.dataset.node)"
+        found: list[str] = self.root.locator(f".trex-rows [data-status={status}]").evaluate_all(nodes)
+        return found
+
+    @property
+    def statuses(self) -> dict[str, str]:
+        """The status of every row in sight, by node."""
+        pairs = "rows => rows.map(row => [row.dataset.node, row.dataset.status])"
+        return dict(self.root.locator(".trex-rows [data-node]").evaluate_all(pairs))
+
+    @property
+    def has_focus(self) -> bool:
+        """Whether what has the focus is in the explorer."""
+        return bool(self.root.evaluate("root => root.contains(document.activeElement)"))
+
+
+@contextmanager
+def watched(browser: Browser) -> Iterator[Page]:
+    """A page; an error thrown in it fails the test."""
+    page = browser.new_page(viewport={"width": 1280, "height": 1500})
+    wrong: list[str] = []
+    page.on("pageerror", lambda error: wrong.append(str(error)))
+    yield page
+    page.close()
+    assert not wrong
+
+
+def shoot(notebook: Notebook, name: str, shown: Locator) -> None:
+    """Keep a picture that begins with `shown`, in both themes, if TREX_SCREENSHOTS names a folder for pictures."""
+    folder = os.environ.get("TREX_SCREENSHOTS")
+    if folder:
+        for theme in ("dark", "light"):
+            notebook.theme(theme)
+            shown.evaluate("element => element.scrollIntoView()")
+            notebook.page.screenshot(path=Path(folder) / f"{name}-{theme}.png")
 
 
 def write_notebook(path: Path, cells: list[str]) -> None:
