@@ -1,8 +1,8 @@
 """The explorer with ten thousand experiments, beside a page that has all rows as elements and the whole map as SVG.
 
 `python -m tests.benchmarks.explorer [experiments] [rounds]`. The rival is what a widget without windowing and culling
-does (as the tree pages of AIDE and AI-Scientist-v2, which draw every node); it shows less: no states, no panel. Both run
-in one browser, one after the other; medians over the rounds, in milliseconds by the page's own clock.
+does (as the tree pages of AIDE and AI-Scientist-v2, which draw every node); it shows less: no states, no panel. Both
+run in one browser, one after the other; medians over the rounds, in milliseconds by the page's own clock.
 """
 
 from __future__ import annotations
@@ -22,7 +22,8 @@ from trex_nb.testing import trees
 from trex_nb.widget.view import drawn
 
 RIVAL = """async ({ rows, places }) => {
-  document.body.innerHTML = '<div class="list" style="height:26em;overflow:auto"></div><svg width="500" height="350"><g></g></svg>';
+  document.body.innerHTML = '<div class="list" style="height:26em;overflow:auto"></div>'
+    + '<svg width="500" height="350"><g></g></svg>';
   const list = document.querySelector(".list"), map = document.querySelector("g");
   const depth = {}, at = {};
   const svg = (tag, attributes) => { const e = document.createElementNS("http://www.w3.org/2000/svg", tag);
@@ -38,7 +39,8 @@ RIVAL = """async ({ rows, places }) => {
         const cell = document.createElement("span"); cell.textContent = text ?? ""; line.append(cell); }
       lines.push(line);
       const [x, y] = at[r.id];
-      if (r.parent) boxes.push(svg("path", { d: `M${at[r.parent][0] + 112} ${at[r.parent][1] + 13}L${x} ${y + 13}`, stroke: "#888" }));
+      const [fromX, fromY] = at[r.parent] ?? at[r.id];
+      boxes.push(svg("path", { d: `M${fromX + 112} ${fromY + 13}L${x} ${y + 13}`, stroke: "#888" }));
       boxes.push(svg("rect", { x, y, width: 112, height: 26, fill: "#eee", stroke: "#333" }));
       const name = svg("text", { x: x + 4, y: y + 17, "font-size": 11 }); name.textContent = r.id; boxes.push(name);
     });
@@ -50,10 +52,18 @@ RIVAL = """async ({ rows, places }) => {
   const start = performance.now(); window.render(); await window.frame();
   const paint = performance.now() - start;
   const scroll = await window.frames(60, (i) => { list.scrollTop = 400 + i * 97; });
-  const pan = await window.frames(60, (i) => map.setAttribute("transform", `translate(${i} ${i % 20}) scale(${window.scale})`));
+  const move = (i) => map.setAttribute("transform", `translate(${i} ${i % 20}) scale(${window.scale})`);
+  const pan = await window.frames(60, move);
   const times = [];
-  for (let i = 0; i < 3; i++) { await window.frame(); const t = performance.now(); rows[i + 1].title = "x" + i; window.render(); times.push(performance.now() - t); }
-  return { "first paint": paint, "scroll, median frame": scroll, "pan, median frame": pan, "one-node update": times.sort((a, b) => a - b)[1] };
+  for (let i = 0; i < 3; i++) {
+    await window.frame();
+    const t = performance.now();
+    rows[i + 1].title = "x" + i;
+    window.render();
+    times.push(performance.now() - t);
+  }
+  const update = times.sort((a, b) => a - b)[1];
+  return { "first paint": paint, "scroll, median frame": scroll, "pan, median frame": pan, "one-node update": update };
 }"""
 
 

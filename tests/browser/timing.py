@@ -35,7 +35,8 @@ OPEN = """async ({ code, state }) => {
   const module = await import(URL.createObjectURL(new Blob([code], { type: "text/javascript" })));
   const loaded = performance.now();
   const handlers = {};
-  const model = { get: (name) => state[name], on: (event, f) => (handlers[event] ??= new Set()).add(f), off() {}, send() {} };
+  const on = (event, f) => (handlers[event] ??= new Set()).add(f);
+  const model = { get: (name) => state[name], on, off() {}, send() {} };
   window.emit = (event, value) => handlers[event].forEach((f) => f(value));
   const widget = await module.default();
   widget.initialize({ model });

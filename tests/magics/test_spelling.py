@@ -73,7 +73,7 @@ def test_the_magic_does_what_the_command_does(command: cmd.Command, build: Calla
     for study in (ours, theirs):
         study.plan(3)
         study.prune("n3")
-    session = Session(InteractiveShell())
+    session = Session(InteractiveShell())  # type: ignore[no-untyped-call]
     session._study = theirs
     line, _, cell = spelled(command).partition("\n")
     call = (line.split("trex ", 1)[1], cell if line.startswith("%%") else None)

@@ -6,7 +6,6 @@ from typing import Any
 import pytest
 
 from trex_nb.core import events as ev
-from trex_nb.core.base import Frozen
 from trex_nb.core.ids import node_id, run_id
 from trex_nb.report import words
 from trex_nb.search.tree import Tree
@@ -18,10 +17,8 @@ def row(tree: Tree, number: int) -> Row:
     return Row.model_validate(drawn(tree).rows[node_id(number)])
 
 
-def after(tree: Tree, *events: Any) -> Tree:
-    for e in trees.stamp([x for e in events for x in ([e] if isinstance(e, Frozen) else e)], after=tree.seq):
-        tree = tree.apply(e)
-    return tree
+def after(tree: Tree, event: ev.Event) -> Tree:
+    return tree.apply(trees.stamp([event], after=tree.seq)[0])
 
 
 RUNNING = [trees.proposed(1), trees.approved(1), *trees.succeeded(1, 0.5)[:4]]
@@ -157,8 +154,11 @@ def test_a_patched_drawing_is_the_same_as_a_fresh_one(event: Any) -> None:
 
 
 def test_drawing_every_step_of_a_study_ends_where_drawing_its_end_does() -> None:
-    events = [*trees.succeeded(0, 0.1), *RUNNING, *trees.succeeded(1, 0.5)[4:], trees.proposed(2, 1), trees.proposed(3, 2),
-              ev.NodePruned(node=node_id(2)), ev.NodeRestored(node=node_id(2)), trees.approved(2), *trees.succeeded(2, 0.7)]  # fmt: skip
+    undone = [ev.NodePruned(node=node_id(2)), ev.NodeRestored(node=node_id(2))]
+    events: list[ev.Event] = [
+        *trees.succeeded(0, 0.1), *RUNNING, *trees.succeeded(1, 0.5)[4:], trees.proposed(2, 1), trees.proposed(3, 2),
+        *undone, trees.approved(2), *trees.succeeded(2, 0.7),
+    ]  # fmt: skip
     tree = trees.tree_of()
     drawing, rows = drawn(tree), dict(drawn(tree).rows)
     for event in events:
