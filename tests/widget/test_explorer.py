@@ -27,7 +27,7 @@ class RecordingDesk:
         self.commands.append(command)
         return self.future
 
-    def asks(self, command: Command) -> str:
+    def asks(self, command: Command) -> str:  # noqa: ARG002
         return self.second_word
 
     def answer(self, question: Question) -> Wire:
@@ -102,7 +102,7 @@ def test_a_closed_study_is_an_answer_too(explorer: Recorded, desk: RecordingDesk
 
 def test_a_desk_that_raises_is_an_answer_too(explorer: Recorded, desk: RecordingDesk) -> None:
     class Closed(RecordingDesk):
-        def send(self, command: Command) -> Future[str]:
+        def send(self, command: Command) -> Future[str]:  # noqa: ARG002
             raise RuntimeError("loop is closed")
 
     explorer.desk = Closed()

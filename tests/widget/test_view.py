@@ -154,7 +154,7 @@ def test_a_patched_drawing_is_the_same_as_a_fresh_one(event: Any) -> None:
 
 
 def test_drawing_every_step_of_a_study_ends_where_drawing_its_end_does() -> None:
-    undone = [ev.NodePruned(node=node_id(2)), ev.NodeRestored(node=node_id(2))]
+    undone: list[ev.Event] = [ev.NodePruned(node=node_id(2)), ev.NodeRestored(node=node_id(2))]
     events: list[ev.Event] = [
         *trees.succeeded(0, 0.1), *RUNNING, *trees.succeeded(1, 0.5)[4:], trees.proposed(2, 1), trees.proposed(3, 2),
         *undone, trees.approved(2), *trees.succeeded(2, 0.7),
