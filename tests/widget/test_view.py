@@ -80,7 +80,7 @@ def test_cost_is_what_was_spent_beside_what_was_expected_or_else_what_is() -> No
 
 
 def test_an_edge_says_in_brief_what_changed() -> None:
-    assert row(trees.tree_of(trees.proposed(1)), 1).edge == "r 16"
+    assert row(trees.tree_of(trees.proposed(1)), 1).edge == "r 8→16"
 
 
 def test_a_gain_is_a_trend_only_beyond_noise() -> None:

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from trex_nb.agents.wording import title
 from trex_nb.core.base import Frozen
 from trex_nb.core.ids import NodeId
 from trex_nb.core.node import Node, Status
@@ -207,8 +208,7 @@ def _row(tree: Tree, source: _Source) -> Wire:
 
 
 def _edge(n: Node) -> str:
-    more = f", {len(n.plan.changes) - 2} more" if len(n.plan.changes) > 2 else ""
-    return words.one_line(", ".join(f"{c.field} {c.after}" for c in n.plan.changes[:2]), 48) + more
+    return words.one_line(title(n.plan.changes, n.plan.fidelity), 60) if n.parent is not None else ""
 
 
 def _expected(n: Node) -> float:
