@@ -27,6 +27,7 @@ async ({ code, state, body, known }) => {
     on: (event, f) => (handlers[event] ??= new Set()).add(f),
     off: (event, f) => handlers[event]?.delete(f),
     send: (content) => {
+      if (window.isDead) throw new Error("Cannot send");
       window.sent.push(content);
       const answer = window.answers[content.question?.ask];
       const reply = () => emit("msg:custom", { id: content.id, ok: true, text: "", answer: answer(content.question) });

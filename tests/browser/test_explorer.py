@@ -471,11 +471,11 @@ def test_two_clients_do_not_take_each_others_answers(page: Page, busy: Tree) -> 
 
 def test_a_kernel_that_is_gone_is_said_at_once_and_nothing_can_be_pressed(page: Page, busy: Tree) -> None:
     shown = Shown(page, busy)
-    page.evaluate("document.querySelector('.host').classList.add('jupyter-widgets-disconnected')")
+    page.evaluate("() => { window.isDead = true; window.emit('comm_live_update'); }")
     expect(page.locator(".trex-error")).to_contain_text("%trex start colours again")
     action(page, "Approve").click(force=True)
     assert shown.commands == []
-    page.evaluate("document.querySelector('.host').classList.remove('jupyter-widgets-disconnected')")
+    page.evaluate("() => { window.isDead = false; window.emit('msg:custom', {}); }")
     expect(page.locator(".trex-error")).to_be_hidden()
 
 

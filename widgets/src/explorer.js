@@ -206,17 +206,12 @@ function mount(host, store) {
     if (change.isNew || (change.changed && (isFiltered(choice) || choice.sort !== "tree"))) relist();
     else draw();
   });
-  // ipywidgets marks a view whose kernel is gone; other hosts do not, and then a click says so
-  const watched = new MutationObserver(() => store.setGone(host.closest(".jupyter-widgets-disconnected") !== null));
-  for (let up = /** @type {Element | null} */ (host); up && up !== document.body; up = up.parentElement) watched.observe(up, { attributeFilter: ["class"] });
-
   news.tell(store, new Set(store.places.keys()));
   layout("Both");
   host.append(root);
   relist();
   return () => {
     forget();
-    watched.disconnect();
     map.close();
     news.close();
     root.remove();

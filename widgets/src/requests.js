@@ -21,8 +21,9 @@ const KEPT = 200;
 /**
  * @param {import("./types.js").Model} model
  * @param {() => void} changed called after a request changed
+ * @param {() => void} gone called when a message could not be sent: there is no kernel at the other end
  */
-export function createRequests(model, changed) {
+export function createRequests(model, changed, gone) {
   const prefix = Math.random().toString(36).slice(2); // clients of one kernel see each other's answers
   /** @type {Map<string, (message: any) => void>} */
   const open = new Map();
@@ -40,6 +41,7 @@ export function createRequests(model, changed) {
       model.send({ id, ...content });
     } catch {
       receive({ id, text: GONE });
+      gone();
     }
   }
 

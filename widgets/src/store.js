@@ -21,7 +21,7 @@ export function createStore(model) {
   const listeners = new Set();
   /** @type {Map<string, { data?: Details, trouble?: string, isStale: boolean, isAsked: boolean }>} */
   const known = new Map();
-  const requests = createRequests(model, () => tell({}));
+  const requests = createRequests(model, () => tell({}), () => setGone(true));
   let revision = -1;
   let isGone = false;
   /** @type {ReturnType<typeof setTimeout> | undefined} */
@@ -70,8 +70,22 @@ export function createStore(model) {
     take(drawing);
   }
 
+  /** Whether the kernel is gone. @param {boolean} gone */
+  function setGone(gone) {
+    if (gone === isGone) return;
+    isGone = gone;
+    if (gone) requests.drop();
+    tell({});
+  }
+
+  /** ipywidgets says that something happened to the connection, not what: a question finds out. */
+  function wondered() {
+    timer = setTimeout(catchUp, MISSED_MS);
+  }
+
   /** @param {any} message */
   function patched(message) {
+    setGone(false);
     const patch = message?.patch;
     if (!patch || patch.revision <= revision) return;
     if (patch.revision !== revision + 1) {
@@ -120,6 +134,7 @@ export function createStore(model) {
   }
 
   model.on("msg:custom", patched);
+  model.on("comm_live_update", wondered);
   model.on("change:view", viewed);
   model.on("change:tree", replaced);
   load(model.get("tree"));
@@ -143,13 +158,6 @@ export function createStore(model) {
     get isGone() {
       return isGone;
     },
-    /** Whether the kernel is gone, as the host says. @param {boolean} gone */
-    setGone(gone) {
-      if (gone === isGone) return;
-      isGone = gone;
-      if (gone) requests.drop();
-      tell({});
-    },
     /**
      * What is known of a node; asked for when it is not, or no longer true.
      * @param {string} id
@@ -169,6 +177,7 @@ export function createStore(model) {
       clearTimeout(timer);
       requests.close();
       model.off("msg:custom", patched);
+      model.off("comm_live_update", wondered);
       model.off("change:view", viewed);
       model.off("change:tree", replaced);
     },

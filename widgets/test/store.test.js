@@ -92,11 +92,21 @@ test("a command that deserves a second word is sent again when it is given", () 
 });
 
 test("when the kernel goes, what is open is refused at once", () => {
-  const { store } = opened();
+  const { model, store } = opened();
   store.requests.send("n1", { do: "pause" });
-  store.setGone(true);
+  const { send } = model;
+  model.send = () => {
+    throw new Error("Cannot send");
+  };
+  model.emit("comm_live_update", undefined);
+  mock.timers.tick(500);
   assert.equal(store.requests.latest("n1")?.state, "failed");
   assert.equal(store.isGone, true);
+  model.send = send;
+  model.emit("comm_live_update", undefined); // it was the network, and is back
+  mock.timers.tick(500);
+  model.emit("msg:custom", { id: model.sent.at(-1).id, ok: true, answer: drawing([row("n0")]) });
+  assert.equal(store.isGone, false);
 });
 
 test("an answer to somebody else is not ours", () => {
