@@ -1,21 +1,26 @@
-"""The explorer alone on an empty page: the shipped bundle, with a stand-in for the widget model that keeps what is sent."""
+"""The explorer alone on an empty page: the shipped bundle, with a stand-in for the model that keeps what is sent."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from playwright.sync_api import Locator, Page
 
+from trex_nb.search.space import space_for
 from trex_nb.search.tree import Tree
+from trex_nb.study.fields import editable
+from trex_nb.widget.details import details
 from trex_nb.widget.explorer import STATIC
 from trex_nb.widget.forms import forms
 from trex_nb.widget.view import Drawn, drawn, view
 
 SHIM = """
-async ({ code, state, body }) => {
+async ({ code, state, body, known }) => {
   const handlers = {};
   window.sent = [];
   window.answers = {};
+  if (known) window.answers.details = (q) => ({ details: q.nodes.map((n) => known[n]).filter(Boolean) });
   window.model = {
     get: (name) => state[name],
     set: (name, value) => { state[name] = value; },
@@ -24,7 +29,8 @@ async ({ code, state, body }) => {
     send: (content) => {
       window.sent.push(content);
       const answer = window.answers[content.question?.ask];
-      if (answer) setTimeout(() => emit("msg:custom", { id: content.id, ok: true, text: "", answer: answer(content.question) }));
+      const reply = () => emit("msg:custom", { id: content.id, ok: true, text: "", answer: answer(content.question) });
+      if (answer) setTimeout(reply);
     },
   };
   const emit = (event, value) => handlers[event]?.forEach((f) => f(value));
@@ -41,20 +47,27 @@ async ({ code, state, body }) => {
 }
 """
 
-DETAILS = "d => { window.answers.details = (q) => ({ details: q.nodes.map((n) => d[n] ?? { ...d['*'], id: n }) }); }"
-
 
 class Shown:
-    """A tree on a page, and what the kernel's half would send when it changes."""
+    """A tree on a page, and what the kernel's half would send when it changes. With a `log` it answers questions about
+    the nodes too."""
 
-    def __init__(self, page: Page, tree: Tree, *, views: int = 1, **state: Any) -> None:
+    def __init__(self, page: Page, tree: Tree, *, views: int = 1, log: str | None = None, **state: Any) -> None:
         self.page = page
         self.drawing: Drawn = drawn(tree)
         page.add_style_tag(path=STATIC / "explorer.css")
         code = (STATIC / "explorer.js").read_text()
-        first = {"view": view(tree, 1).wire, "tree": self.drawing.wire, "error": "", "forms": forms(), "read_only": False, **state}
+        first = {
+            "view": view(tree, 1).wire,
+            "tree": self.drawing.wire,
+            "error": "",
+            "forms": forms(),
+            "read_only": False,
+            **state,
+        }
+        known = None if log is None else known_of(tree, log)
         body = '<main id="host"><h2>Explorer</h2>' + '<div class="host"></div>' * views + "</main>"
-        page.evaluate(SHIM, {"code": code, "state": first, "body": body})
+        page.evaluate(SHIM, {"code": code, "state": first, "body": body, "known": known})
 
     def show(self, tree: Tree) -> None:
         """As `Explorer.show` does it."""
@@ -72,6 +85,12 @@ class Shown:
         """The commands that were sent."""
         found: list[Any] = self.page.evaluate("window.commands().map((m) => m.command)")
         return found
+
+
+def known_of(tree: Tree, log: str) -> dict[str, Any]:
+    """The details of every node."""
+    space = space_for(tree.data, tree.base)
+    return {n: details(tree, n, editable(tree.nodes[n].plan, space), log, Path("/nowhere")) for n in tree.nodes}
 
 
 def row(page: Page, node: str) -> Locator:

@@ -228,7 +228,7 @@ def _as_config(point: Point) -> Point:
 def _show(value: Value | None) -> str:
     if value is None:
         return "–"
-    return f"{value:g}" if isinstance(value, float) else str(value)
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
 def is_of_data(name: str) -> bool:

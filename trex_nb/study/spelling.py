@@ -9,7 +9,7 @@ from typing import Any
 
 from trex_nb.core import commands as cmd
 
-_PLAIN = re.compile(r"[\w.,:+\[\]-]+")
+_PLAIN = re.compile(r"[\w.,:+=\[\]-]+")
 
 
 def spelled(command: cmd.Command) -> str:

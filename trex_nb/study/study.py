@@ -153,7 +153,7 @@ class Study:
 
     def editable(self, node: str) -> tuple[EditField, ...]:
         """What `edit` may change of a node's plan, and what it is now; empty when it is too late for that."""
-        tree, found = self.tree, self.tree.nodes[self._known(node)]
+        tree, found = self.tree, self.tree.nodes[self.known(node)]
         if not is_editable(found) or tree.is_pruned(found.id):
             return ()
         return editable(found.plan, space_for(tree.data, tree.base))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from trex_nb.core import events as ev
 from trex_nb.core.base import Frozen
@@ -112,6 +113,24 @@ def tree_of_scores(scores: Iterable[tuple[int, int, float | None]]) -> Tree:
         outcome = failed(number) if value is None else succeeded(number, value)
         events += [proposed(number, parent), approved(number), *outcome]
     return Tree.replay(stamp(events))
+
+
+def large(nodes: int) -> Tree:
+    """A tree of so many scored nodes, three children each, made without replaying their events: that takes a second for
+    each thousand."""
+    base = tree_of_scores([(1, 0, 0.5)])
+    pattern = base.nodes[node_id(1)]
+    made = {base.root.id: replace(base.root, children=tuple(map(node_id, range(1, min(4, nodes)))))}
+    for i in range(1, nodes):
+        up = made[node_id((i - 1) // 3)]
+        runs = tuple(
+            replace(r, id=run_id(node_id(i), 1), evaluation=evaluation(0.1 + i % 90 / 100)) for r in pattern.runs
+        )
+        made[node_id(i)] = replace(
+            pattern, id=node_id(i), parent=up.id, depth=up.depth + 1, runs=runs,
+            plan=lora_plan(f"Idea {i}"), children=tuple(map(node_id, range(3 * i + 1, min(3 * i + 4, nodes)))),
+        )  # fmt: skip
+    return replace(base, nodes=made)
 
 
 def node(number: int) -> NodeId:

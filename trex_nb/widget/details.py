@@ -24,6 +24,7 @@ from trex_nb.widget.view import Wire
 NOTEBOOK = "experiment.ipynb"
 _POINTS = 120
 _MAX_CONTEXT = 30_000
+_LONG = 8
 _FOLDED = {"Recipe and configs", "Decisions", "Answered wrongly", "Labels answered as others", "Slices"}
 
 
@@ -68,8 +69,9 @@ def _titled(blocks: Iterable[Block]) -> list[tuple[str, list[Block]]]:
     return found
 
 
-def _section(title: str, blocks: Iterable[Block]) -> Wire:
-    folded = title in _FOLDED or title.startswith(("What the Researcher", "Log"))
+def _section(title: str, blocks: Sequence[Block]) -> Wire:
+    is_long = isinstance(blocks[0], Table) and len(blocks[0].rows) > _LONG
+    folded = title in _FOLDED or is_long or title.startswith(("What the Researcher", "Log"))
     return {"title": title, "folded": folded, "blocks": [_block(b) for b in blocks]}
 
 

@@ -1,5 +1,5 @@
-"""What can be asked of a study from the explorer, as data: the browser draws a button for each, and a form where there are
-fields, and sends the command with what was typed.
+"""What can be asked of a study from the explorer, as data: the browser draws a button for each, and a form where there
+are fields, and sends the command with what was typed.
 
 The names in `target` and `fields` are those of the command (`trex_nb.core.commands`), which checks what is typed.
 """
@@ -100,7 +100,8 @@ STUDY = (
         do="propose", fields=_PROPOSALS,
     ),
     Form(
-        name="auto", label="Auto", about="hand over the wheel: propose, approve and run; Pause takes it back", do="auto",
+        name="auto", label="Auto", do="auto",
+        about="hand over the wheel: propose, approve and run; Pause takes it back",
         fields=(_number("rounds", "Until so many rounds in all"), _number("hours", "For so many hours")),
     ),
     Form(

@@ -63,4 +63,3 @@ class Message(Frozen):
         if (self.command is None) == (self.question is None):
             raise ValueError("a message is either a command or a question")
         return self
-

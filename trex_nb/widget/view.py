@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from trex_nb.agents.wording import title
 from trex_nb.core.base import Frozen
 from trex_nb.core.ids import NodeId
 from trex_nb.core.node import Node, Status
@@ -33,11 +34,13 @@ _BASELINE = -1.0
 
 
 class Row(Frozen):
-    """One node, ready to be shown. `edge` says in brief what changed against the parent; `value` and `stderr` are the
-    score as numbers, `trend` whether its gain is beyond noise; `cost` is
-    what was spent, or is expected while nothing was, `seconds` the same as a number, `estimate` what had been expected
-    of what was spent; `progress` is 0..1 while running; `spark` the loss curve, at most 24 points; `is_out` says that the node or one
-    above it was pruned."""
+    """One node, ready to be shown.
+
+    `edge` says in brief what changed against the parent; `value` and `stderr` are the score as numbers, `trend` whether
+    its gain is beyond noise. `cost` is what was spent, or is expected while nothing was, `seconds` the same as a
+    number, `estimate` what had been expected of what was spent. `progress` is 0..1 while running; `spark` the loss
+    curve, at most 24 points; `is_out` says that the node or one above it was pruned.
+    """
 
     id: str
     parent: str | None = None
@@ -188,10 +191,12 @@ def _row(tree: Tree, source: _Source) -> Wire:
         status=word, glyph=glyph,
         title=words.one_line(n.plan.title, 200),
         edge=_edge(n),
-        score=words.score_words(n), value=n.score.value if n.score else None, stderr=n.score.stderr if n.score else None,
+        score=words.score_words(n),
+        value=n.score.value if n.score else None, stderr=n.score.stderr if n.score else None,
         gain=words.gain_words(tree, n),
         trend=("up" if found[0].value > 0 else "down") if found and is_far else None,
-        cost=words.cost_words(n), estimate=f"(≈ {words.duration(_expected(n))})" if n.seconds else "", seconds=round(n.seconds or _expected(n), 3),
+        cost=words.cost_words(n), estimate=f"(≈ {words.duration(_expected(n))})" if n.seconds else "",
+        seconds=round(n.seconds or _expected(n), 3),
         decided=words.decided_words(n),
         progress=None if progress is None else round(progress, 3),
         spark=_spark(n),
@@ -203,8 +208,7 @@ def _row(tree: Tree, source: _Source) -> Wire:
 
 
 def _edge(n: Node) -> str:
-    more = f", {len(n.plan.changes) - 2} more" if len(n.plan.changes) > 2 else ""
-    return words.one_line(", ".join(f"{c.field} {c.after}" for c in n.plan.changes[:2]), 48) + more
+    return words.one_line(title(n.plan.changes, n.plan.fidelity), 60) if n.parent is not None else ""
 
 
 def _expected(n: Node) -> float:

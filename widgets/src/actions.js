@@ -32,8 +32,7 @@ export function createActions(on) {
   let isOurs = false; // another view of the same model shows our requests too, and must not take the focus
 
   const buttons = on.forms.map((action) => {
-    const opens = action.fields || on.open?.[action.name];
-    const pressed = button(action.label, () => press(action), { "data-action": action.name, title: action.about, "aria-expanded": opens && "false" });
+    const pressed = button(action.label, () => press(action), { "data-action": action.name, title: action.about, "aria-expanded": action.fields && "false" });
     return { action, pressed };
   });
   bar.append(...buttons.map((b) => b.pressed));
@@ -97,7 +96,7 @@ export function createActions(on) {
 
   function drawForm() {
     form.hidden = !chosen;
-    for (const { action, pressed } of buttons) if (action.fields) setAttribute(pressed, "aria-expanded", String(action === chosen));
+    for (const { action, pressed } of buttons) if (action.fields) setAttribute(pressed, "aria-expanded", `${action === chosen}`);
   }
 
   onEscape(form, close);
@@ -134,7 +133,7 @@ export function createActions(on) {
     goTo(name) {
       const found = buttons.find((b) => b.action.name === name && !b.pressed.hidden);
       found?.pressed.focus();
-      if (found?.pressed.hasAttribute("aria-expanded")) press(found.action);
+      if (found && (found.action.fields || on.open?.[name])) press(found.action);
       return Boolean(found);
     },
     /** Goes to the first thing that can be done; whether there was one. */

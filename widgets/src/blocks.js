@@ -1,5 +1,5 @@
 // Draws the report's blocks (trex_nb/report/blocks.py). What is in them is text, whatever it looks like.
-import { el, setChildren } from "./dom.js";
+import { el, listen, setChildren } from "./dom.js";
 
 /** @typedef {import("./types.js").Block} Block */
 /** @typedef {import("./types.js").Section} Section */
@@ -34,7 +34,7 @@ export function createSections() {
     if (!section.title) return el("div.section", {}, ...blocks);
     const isOpen = !(folds.get(section.title) ?? section.folded);
     const part = el("details.section", { open: isOpen }, el("summary", {}, section.title), ...blocks);
-    part.addEventListener("toggle", () => folds.set(section.title, !(/** @type {HTMLDetailsElement} */ (part).open)));
+    listen(part, "toggle", () => folds.set(section.title, !(/** @type {HTMLDetailsElement} */ (part).open)));
     return part;
   }
 

@@ -16,7 +16,7 @@ export const corner = (depth, place) => [depth * LEVEL, place * ROW];
  * @param {number} levels @param {number} rows @param {Size} size @returns {Camera}
  */
 export function fitted(levels, rows, size) {
-  const width = (levels - 1) * LEVEL + BOX.width;
+  const width = levels * LEVEL - 8; // the text on an edge is wider than the box
   const height = (rows - 1) * ROW + BOX.height;
   const k = Math.min(1, (size.width - 16) / width, (size.height - 16) / height);
   return { k, x: width / 2 - size.width / 2 / k, y: height / 2 - size.height / 2 / k };

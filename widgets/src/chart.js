@@ -22,7 +22,7 @@ export function sparkline(values) {
   return svg("svg", { viewBox: `0 0 ${width} ${height}`, width, height, "aria-hidden": "true" }, line);
 }
 
-const [WIDTH, HEIGHT, LEFT, BOTTOM] = [420, 150, 44, 18];
+const [WIDTH, HEIGHT, LEFT, BOTTOM] = [420, 150, 54, 18];
 const DASHES = ["", "6 3", "2 3", "8 3 2 3", "1 2"];
 
 /** @param {number} value */

@@ -57,7 +57,9 @@ export function createDetail({ store, leave }) {
     const { data, trouble } = row ? store.details(row.id) : {};
     setText(name, compared?.title ?? (row && `${row.id} ${row.glyph} ${row.status}  ${row.title}`));
     close.hidden = !compared;
-    actions.element.hidden = aside.hidden = Boolean(compared);
+    actions.element.hidden = Boolean(compared);
+    aside.hidden = Boolean(compared || !data?.runs.length);
+    edit.update();
     if (edit.node() && (edit.node() !== row?.id || !row.can?.includes("edit"))) edit.close();
     actions.show(row ? [row.id] : [], row?.can ?? []);
     setText(waits, compared || data || store.isReadOnly ? trouble : trouble ?? "Asking the kernel for details …");

@@ -1,6 +1,7 @@
 // The few verbs on the document that the explorer needs. Data becomes text nodes only: never markup.
 
-/** @typedef {Record<string, string | boolean | null | undefined>} Attributes */
+/** @typedef {string | number | boolean | null | undefined} Value */
+/** @typedef {Record<string, Value>} Attributes */
 
 /**
  * An element with attributes and children; an attribute that is null or false is left out. A class stands with the tag,
@@ -42,15 +43,15 @@ const SVG = "http://www.w3.org/2000/svg";
  */
 export function svg(tag, attributes, ...children) {
   const element = document.createElementNS(SVG, tag);
-  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, String(value));
+  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
   element.append(...children);
   return element;
 }
 
-/** @param {Element} element @param {string} name @param {string | boolean | null | undefined} value */
+/** @param {Element} element @param {string} name @param {Value} value */
 export function setAttribute(element, name, value) {
   if (value === null || value === undefined || value === false) element.removeAttribute(name);
-  else if (element.getAttribute(name) !== String(value)) element.setAttribute(name, String(value));
+  else if (element.getAttribute(name) !== String(value)) element.setAttribute(name, value);
 }
 
 /** Writes only when the text differs, so that a selection in it survives. @param {Element} element @param {string} [text] */
@@ -71,14 +72,19 @@ export const focused = (inside) => /** @type {Document | ShadowRoot} */ (inside.
 /** Whether the focus is in `element`. @param {Element} element */
 export const hasFocus = (element) => element.contains(focused(element) ?? null);
 
-/** Does nothing more with the event than `act`. @param {HTMLElement} element @param {(event: KeyboardEvent) => void} act */
-export function onEscape(element, act) {
-  element.addEventListener("keydown", (event) => {
+/**
+ * @template {keyof HTMLElementEventMap} E
+ * @param {HTMLElement} element @param {E} event @param {(event: HTMLElementEventMap[E]) => void} act @param {AddEventListenerOptions} [options]
+ */
+export const listen = (element, event, act, options) => element.addEventListener(event, act, options);
+
+/** Escape does `act`, and nothing further out. @param {HTMLElement} element @param {() => void} act */
+export const onEscape = (element, act) =>
+  listen(element, "keydown", (event) => {
     if (event.key !== "Escape") return;
     event.stopPropagation();
-    act(event);
+    act();
   });
-}
 
 /**
  * Code with a button that copies it: to the clipboard where the page may, else it is selected, to be copied by hand.

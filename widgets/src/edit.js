@@ -2,7 +2,7 @@
 // what the plan would become.
 import { control } from "./actions.js";
 import { edit } from "./deeds.js";
-import { button, createCode, el, hasFocus, onEscape, setAttribute, setText } from "./dom.js";
+import { button, createCode, el, hasFocus, listen, onEscape, setAttribute, setText } from "./dom.js";
 
 /** @typedef {import("./types.js").EditField} EditField */
 
@@ -22,6 +22,8 @@ export function createEdit({ store: { requests }, leave }) {
   let inputs = [];
   let node = "";
   let asked = 0;
+  /** @type {import("./requests.js").Request | undefined} */
+  let sent;
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   let timer;
 
@@ -56,18 +58,19 @@ export function createEdit({ store: { requests }, leave }) {
     const had = hasFocus(form);
     clearTimeout(timer);
     asked++;
+    sent = undefined;
     form.hidden = true;
     node = "";
     if (had) leave();
   }
 
-  form.addEventListener("input", changed);
-  form.addEventListener("submit", (event) => {
+  listen(form, "input", changed);
+  listen(form, "submit", (event) => {
     event.preventDefault();
     const fields = values();
-    if (!Object.keys(fields).length) return;
+    if (!Object.keys(fields).length || requests.isWaiting(node)) return;
     requests.send(node, edit(node, fields));
-    close();
+    sent = requests.latest(node);
   });
   onEscape(form, close);
 
@@ -86,6 +89,12 @@ export function createEdit({ store: { requests }, leave }) {
       inputs[0].input.focus();
     },
     close,
+    /** The form goes when the plan was changed; what was refused stays, to be mended. */
+    update() {
+      if (sent?.state === "ok") close();
+      if (sent?.state === "failed") say(sent.text, "", "failed");
+      if (sent && !requests.isWaiting(sent.key)) sent = undefined;
+    },
     /** Which node is being edited, if any. */
     node: () => node,
   };

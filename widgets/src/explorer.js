@@ -3,7 +3,7 @@
 import { createActions } from "./actions.js";
 import { commandOf } from "./deeds.js";
 import { createDetail } from "./detail.js";
-import { button, createCode, el, group, hasFocus, setAttribute, setText, terms } from "./dom.js";
+import { button, createCode, el, group, hasFocus, listen, setAttribute, setText, terms } from "./dom.js";
 import { bestPath, isFiltered, listed, matching, SHOWN, SORTED } from "./listing.js";
 import { createMap } from "./map.js";
 import { createNews } from "./news.js";
@@ -45,7 +45,7 @@ function createHeader(store, leave) {
 /** @param {string} label @param {[string, string][]} options @param {(value: string) => void} chosen */
 function createSelect(label, options, chosen) {
   const select = /** @type {HTMLSelectElement} */ (el("select", { "aria-label": label, title: label }, ...options.map(([value, text]) => el("option", { value }, text))));
-  select.addEventListener("change", () => chosen(select.value));
+  listen(select, "change", () => chosen(select.value));
   return select;
 }
 
@@ -91,11 +91,11 @@ function mount(host, store) {
   const news = createNews();
 
   const search = /** @type {HTMLInputElement} */ (el("input", { type: "search", placeholder: "Search", "aria-label": "Search experiments", autocomplete: "off" }));
-  search.addEventListener("input", () => {
+  listen(search, "input", () => {
     choice.query = search.value;
     relist();
   });
-  search.addEventListener("keydown", (event) => {
+  listen(search, "keydown", (event) => {
     if (event.key === "Escape" && search.value) {
       search.value = choice.query = "";
       relist();
@@ -130,9 +130,9 @@ function mount(host, store) {
   const panes = el("div.panes", {}, outline.element, map.element);
   const root = el("div.explorer", { "data-lm-suppress-shortcuts": "true" }, header.element, error, el("div.toolbar", {}, toolbar), panes, bulk, detail.element, news.element);
   const hold = () => void (isChosen = true);
-  root.addEventListener("focusin", hold); // whoever acts here means what is current now
-  root.addEventListener("pointerdown", hold);
-  root.addEventListener("keydown", (event) => event.stopPropagation());
+  listen(root, "focusin", hold); // whoever acts here means what is current now
+  listen(root, "pointerdown", hold);
+  listen(root, "keydown", (event) => event.stopPropagation());
 
   /** @param {string} id */
   function badge(id) {
@@ -143,7 +143,7 @@ function mount(host, store) {
   /** @param {string} name */
   function layout(name) {
     setAttribute(panes, "data-layout", name);
-    for (const b of layouts) setAttribute(b, "aria-pressed", String(b.textContent === name));
+    for (const b of layouts) setAttribute(b, "aria-pressed", `${b.textContent === name}`);
   }
 
   /** @param {boolean} isClosed */
@@ -188,9 +188,8 @@ function mount(host, store) {
   /** @param {boolean} [isNew] */
   function draw(isNew = false) {
     const isFlat = choice.sort !== "tree";
-    if (!isChosen) outline.select(firstChoice(store), false);
     outline.show(rows, { closed: isFiltered(choice) ? new Set() : choice.closed, isFlat, range: scoreRange(store) });
-    if (!outline.current() && rows.length) outline.select(rows[0].row.id);
+    if (!isChosen) outline.select(firstChoice(store));
     map.show({ path: bestPath(store.places), fit: isFiltered(choice) ? matching(store.places, choice) : null, isNew });
     const shown = isFiltered(choice) ? `${rows.length} of ${store.places.size}` : `${store.places.size}`;
     setText(count, `${shown} experiments`);
@@ -209,8 +208,9 @@ function mount(host, store) {
   });
   // ipywidgets marks a view whose kernel is gone; other hosts do not, and then a click says so
   const watched = new MutationObserver(() => store.setGone(host.closest(".jupyter-widgets-disconnected") !== null));
-  for (let up = host.parentElement; up && up !== document.body; up = up.parentElement) watched.observe(up, { attributeFilter: ["class"] });
+  for (let up = /** @type {Element | null} */ (host); up && up !== document.body; up = up.parentElement) watched.observe(up, { attributeFilter: ["class"] });
 
+  news.tell(store, new Set(store.places.keys()));
   layout("Both");
   host.append(root);
   relist();

@@ -1,7 +1,7 @@
 // The tree as a drawing: nodes in the places the layout gave them, edges that say what changed. It is a canvas, which draws ten
 // thousand nodes in a frame, and is hidden from screen readers: the outline beside it says the same in words.
 import { BOX, corner, fitted, LEVEL, panned, ROW, showing, zoomed } from "./camera.js";
-import { button, el, group, setAttribute } from "./dom.js";
+import { button, el, group, listen, setAttribute } from "./dom.js";
 
 /** @typedef {import("./types.js").Place} Place */
 /** @typedef {import("./types.js").Row} Row */
@@ -21,7 +21,7 @@ const COLOUR_OF = { succeeded: "good", failed: "bad", running: "busy", approved:
  */
 export function createMap(on) {
   const canvas = /** @type {HTMLCanvasElement} */ (el("canvas", { "aria-hidden": "true" }));
-  const probes = COLOURS.map((name) => el(`i.is-${name}`, { hidden: true }));
+  const probes = COLOURS.map((name) => el("i", { hidden: true, style: `color: var(--${name})` }));
   const tools = group("Map", {},
     button("+", () => zoom(1.4), { "aria-label": "Zoom in" }), button("−", () => zoom(1 / 1.4), { "aria-label": "Zoom out" }), button("Fit", fit, { title: "the whole tree" }));
   const element = el("div.map", {}, canvas, tools, ...probes);
@@ -125,15 +125,14 @@ export function createMap(on) {
 
   /** @param {Place[]} seen */
   function drawDots(seen) {
-    /** @type {Map<string, Place[]>} */
-    const groups = new Map();
-    for (const p of seen) groups.set(colour(p), [...(groups.get(colour(p)) ?? [])]);
-    for (const p of seen) groups.get(colour(p))?.push(p);
+    /** @type {Record<string, Map<number, Place>>} one dot for all that would fall on the same pixels */
+    const groups = {};
+    for (const p of seen) (groups[colour(p)] ??= new Map()).set(p.depth + 999 * Math.round(p.place * ROW * camera.k), p);
     const height = Math.max(BOX.height, 1.5 / camera.k);
     const width = Math.max(BOX.width * 0.6, 3 / camera.k);
-    for (const [shade, members] of groups) {
+    for (const shade in groups) {
       context.fillStyle = shade;
-      for (const p of members) context.fillRect(p.depth * LEVEL, p.place * ROW, width, height);
+      for (const p of groups[shade].values()) context.fillRect(p.depth * LEVEL, p.place * ROW, width, height);
     }
     const here = on.places.get(current);
     if (!here) return;
@@ -186,7 +185,7 @@ export function createMap(on) {
     return undefined;
   }
 
-  canvas.addEventListener("pointerdown", (event) => {
+  listen(canvas, "pointerdown", (event) => {
     if (event.button !== 0) return;
     let [x, y, far] = [event.clientX, event.clientY, 0];
     const move = (/** @type {PointerEvent} */ e) => {
@@ -204,15 +203,15 @@ export function createMap(on) {
       if (hit) on.select(hit.row.id);
     };
     canvas.setPointerCapture(event.pointerId);
-    canvas.addEventListener("pointermove", move);
-    canvas.addEventListener("pointerup", up, { once: true });
-    canvas.addEventListener("pointercancel", () => canvas.removeEventListener("pointermove", move), { once: true });
+    listen(canvas, "pointermove", move);
+    listen(canvas, "pointerup", up, { once: true });
+    listen(canvas, "pointercancel", () => canvas.removeEventListener("pointermove", move), { once: true });
   });
-  canvas.addEventListener("pointermove", (event) => {
+  listen(canvas, "pointermove", (event) => {
     const row = event.buttons ? undefined : under(event)?.row;
     setAttribute(canvas, "title", row ? [`${row.id} ${row.status}: ${row.title}`, row.edge, row.score].filter(Boolean).join("\n") : null);
   });
-  canvas.addEventListener("wheel", (event) => {
+  listen(canvas, "wheel", (event) => {
     if (!event.ctrlKey && !event.metaKey) return; // the wheel alone scrolls the notebook
     event.preventDefault();
     const box = canvas.getBoundingClientRect();

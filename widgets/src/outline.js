@@ -1,7 +1,7 @@
 // The tree as an indented table: an ARIA treegrid with one tab stop, of which only the rows in sight are in the page. Rows are
 // kept and changed in place, so that an update from the kernel leaves focus, marks and scroll position alone.
 import { errorBar, sparkline } from "./chart.js";
-import { el, hasFocus, setAttribute, setText } from "./dom.js";
+import { el, hasFocus, listen, setAttribute, setText } from "./dom.js";
 import { moveFor } from "./keys.js";
 
 /** @typedef {import("./types.js").Row} Row */
@@ -11,7 +11,7 @@ import { moveFor } from "./keys.js";
 /** Pixels; explorer.css has the same. */
 const HEIGHT = 30;
 const MARGIN = 8;
-const COLUMNS = [["experiment", "experiment"], ["score", "score ± se"], ["gain", "gain"], ["cost", "cost"], ["curve", "training"], ["decided", "decided"]];
+const COLUMNS = { experiment: "experiment", score: "score ± se", gain: "gain", cost: "cost", curve: "training", decided: "decided" };
 
 /**
  * @param {object} on
@@ -23,7 +23,7 @@ const COLUMNS = [["experiment", "experiment"], ["score", "score ± se"], ["gain"
  */
 export function createOutline(on) {
   const head = el("div.row.head", { role: "row", "aria-rowindex": "1" });
-  head.append(...COLUMNS.map(([name, title]) => el(`span.${name}`, { role: "columnheader" }, title)));
+  head.append(...Object.entries(COLUMNS).map(([name, title]) => el(`span.${name}`, { role: "columnheader" }, title)));
   const body = el("div.rows", { role: "rowgroup" });
   const list = el("div.list", { role: "treegrid", "aria-label": "Experiments", "aria-multiselectable": "true" }, el("div.heads", { role: "rowgroup" }, head), body);
   const empty = el("p.empty", { hidden: true }, "No experiment fits.");
@@ -51,10 +51,8 @@ export function createOutline(on) {
     if (!row) return;
     if (isExtended) extend(place);
     else anchor = row.row.id;
-    if (row.row.id !== current) {
-      current = row.row.id;
-      on.select(current);
-    }
+    current = row.row.id;
+    on.select(current);
     reveal();
     draw();
   }
@@ -88,7 +86,7 @@ export function createOutline(on) {
     lines.get(current)?.element.focus({ preventScroll: true });
   }
 
-  list.addEventListener("keydown", (event) => {
+  listen(list, "keydown", (event) => {
     if (event.altKey) return;
     if (event.ctrlKey || event.metaKey) {
       if (event.key.toLowerCase() !== "a") return;
@@ -114,7 +112,7 @@ export function createOutline(on) {
     else focus();
   });
 
-  body.addEventListener("click", (event) => {
+  listen(body, "click", (event) => {
     const target = /** @type {HTMLElement} */ (event.target);
     const line = target.closest("[data-node]");
     const id = line?.getAttribute("data-node") ?? "";
@@ -124,7 +122,7 @@ export function createOutline(on) {
     go(index.get(id) ?? 0, event.shiftKey);
     focus();
   });
-  list.addEventListener("scroll", () => draw(), { passive: true });
+  listen(list, "scroll", () => draw(), { passive: true });
 
   function clear() {
     marked.clear();
@@ -134,14 +132,13 @@ export function createOutline(on) {
 
   /** @param {string} id @returns {Line} */
   function create(id) {
-    const parts = Object.fromEntries(["toggle", "mark", "label", "badge", "title", "score", "bar", "gain", "cost", "spent", "estimate", "curve", "decided"].map((n) => [n, el(`span.${n}`, {})]));
-    parts.first = el("span.experiment", { role: "gridcell" }, parts.mark, parts.toggle, parts.label, parts.badge, parts.title);
-    parts.scored = el("span.score", { role: "gridcell" }, parts.score, parts.bar);
+    const parts = Object.fromEntries("toggle mark label badge title value bar gain cost spent estimate curve decided".split(" ").map((n) => [n, el(`span.${n}`, {})]));
+    const first = el("span.experiment", { role: "gridcell" }, parts.mark, parts.toggle, parts.label, parts.badge, parts.title);
+    const score = el("span.score", { role: "gridcell" }, parts.value, parts.bar);
     for (const name of ["mark", "toggle"]) parts[name].setAttribute("aria-hidden", "true");
     for (const name of ["gain", "cost", "curve", "decided"]) parts[name].setAttribute("role", "gridcell");
-    parts.score.className = "trex-value";
     parts.cost.append(parts.spent, parts.estimate);
-    const element = el("div.row", { role: "row", "data-node": id }, parts.first, parts.scored, parts.gain, parts.cost, parts.curve, parts.decided);
+    const element = el("div.row", { role: "row", "data-node": id }, first, score, parts.gain, parts.cost, parts.curve, parts.decided);
     return { element, parts, drawn: "", curve: "" };
   }
 
@@ -152,17 +149,17 @@ export function createOutline(on) {
     const id = row.id;
     element.style.transform = `translateY(${i * HEIGHT}px)`;
     const hasKids = place.kids.length > 0 && !isFlat;
-    setAttribute(element, "aria-rowindex", String(i + 2));
-    setAttribute(element, "aria-level", String(isFlat ? 1 : place.depth + 1));
+    setAttribute(element, "aria-rowindex", i + 2);
+    setAttribute(element, "aria-level", isFlat ? 1 : place.depth + 1);
     const siblings = isFlat ? rows : place.up?.kids ?? [place];
-    setAttribute(element, "aria-setsize", String(siblings.length));
-    setAttribute(element, "aria-posinset", String((isFlat ? i : siblings.indexOf(place)) + 1));
-    setAttribute(element, "aria-expanded", hasKids ? String(!closed.has(id)) : null);
-    setAttribute(element, "aria-selected", String(marked.size ? marked.has(id) : id === current));
+    setAttribute(element, "aria-setsize", siblings.length);
+    setAttribute(element, "aria-posinset", (isFlat ? i : siblings.indexOf(place)) + 1);
+    setAttribute(element, "aria-expanded", hasKids ? `${!closed.has(id)}` : null);
+    setAttribute(element, "aria-selected", `${marked.size ? marked.has(id) : id === current}`);
     setAttribute(element, "data-current", id === current);
     setAttribute(element, "data-marked", marked.has(id));
     setAttribute(element, "tabindex", id === current ? "0" : "-1");
-    element.style.setProperty("--depth", String(isFlat ? 0 : place.depth));
+    element.style.setProperty("--depth", `${isFlat ? 0 : place.depth}`);
     setText(parts.toggle, hasKids ? (closed.has(id) ? "▸" : "▾") : "");
     setText(parts.mark, marked.has(id) ? "☑" : "☐");
     setText(parts.badge, on.badge(id));
@@ -216,7 +213,7 @@ export function createOutline(on) {
         index = new Map(rows.map((p, i) => [p.row.id, i]));
         for (const id of marked) if (!index.has(id)) marked.delete(id);
         body.style.height = `${rows.length * HEIGHT}px`;
-        setAttribute(list, "aria-rowcount", String(rows.length + 1));
+        setAttribute(list, "aria-rowcount", rows.length + 1);
         empty.hidden = rows.length > 0;
         const moved = at() - Math.floor(list.scrollTop / HEIGHT) - above;
         if (at() >= 0 && wasSeen && moved) list.scrollTop += moved * HEIGHT; // what is looked at stays where it is
@@ -249,16 +246,16 @@ function fillCells(line, row, [low, high]) {
   const { element, parts } = line;
   setText(parts.label, `${row.id} ${row.glyph} ${row.status}${row.is_best ? " ★ best" : ""}`);
   setText(parts.title, row.title);
-  setAttribute(parts.first, "title", `${row.title}${row.edge ? `\n${row.edge}` : ""}`); // the column may cut it
-  setText(parts.score, row.score ?? "");
+  setAttribute(element.firstElementChild ?? element, "title", `${row.title}${row.edge ? `\n${row.edge}` : ""}`); // the column may cut it
+  setText(parts.value, row.score);
   parts.bar.replaceChildren(...(row.value === undefined ? [] : [errorBar(row.value, row.stderr ?? 0, low, high)]));
-  setText(parts.spent, row.cost ?? "");
-  setText(parts.estimate, row.estimate ?? "");
+  setText(parts.spent, row.cost);
+  setText(parts.estimate, row.estimate);
   for (const name of /** @type {const} */ (["gain", "decided"])) {
-    setText(parts[name], row[name] ?? "");
-    setAttribute(parts[name], "title", row[name] ?? null);
+    setText(parts[name], row[name]);
+    setAttribute(parts[name], "title", row[name]);
   }
-  setAttribute(parts.gain, "data-trend", row.trend ?? null);
+  setAttribute(parts.gain, "data-trend", row.trend);
   for (const [name, value] of Object.entries({ "data-status": row.status, "data-out": Boolean(row.is_out), "data-best": Boolean(row.is_best) }))
     setAttribute(element, name, value);
   const key = `${row.progress} ${row.spark?.join()}`;

@@ -1,28 +1,40 @@
 // The keyboard of the outline, without a browser: `npm test`.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { nodeCommand } from "../src/commands.js";
-import { moveFor, visibleRows } from "../src/keys.js";
+import { moveFor } from "../src/keys.js";
+import { listed } from "../src/listing.js";
+import { createStore } from "../src/store.js";
+import { drawing, modelOf, row } from "./model.js";
 
-const rows = [{ id: "n0" }, { id: "n1", parent: "n0" }, { id: "n3", parent: "n1" }, { id: "n2", parent: "n0" }];
-const open = new Set();
-const folded = new Set(["n1"]);
+const { places } = createStore(modelOf({ tree: drawing([row("n0"), row("n1", "n0"), row("n2", "n0"), row("n3", "n1")]) }));
+const none = new Set();
 
-test("a closed row hides all below it", () => {
-  assert.deepEqual(visibleRows(rows, new Set(["n0"])).map((r) => r.id), ["n0"]);
+/** @param {string} key @param {string} at @param {string[]} [closed] */
+function press(key, at, closed = []) {
+  const rows = listed(places, { closed: new Set(closed), query: "", show: "all", sort: "tree" });
+  const move = moveFor(key, rows, rows.findIndex((p) => p.row.id === at), new Set(closed), 2);
+  return move && (move.to === undefined ? move : rows[move.to].row.id);
+}
+
+test("down and up go through what is listed", () => {
+  assert.deepEqual([press("ArrowDown", "n0"), press("ArrowDown", "n1"), press("ArrowUp", "n2")], ["n1", "n3", "n3"]);
+  assert.equal(press("ArrowDown", "n1", ["n1"]), "n2");
 });
-test("down skips what is hidden", () => assert.equal(moveFor("ArrowDown", rows, folded, "n1")?.select, "n2"));
-test("down stays on the last row", () => assert.equal(moveFor("ArrowDown", rows, open, "n2")?.select, "n2"));
-test("right opens a closed row", () => assert.deepEqual(moveFor("ArrowRight", rows, folded, "n1"), { open: "n1" }));
-test("right goes to the first child of an open row", () => assert.equal(moveFor("ArrowRight", rows, open, "n1")?.select, "n3"));
-test("right on a leaf does nothing", () => assert.deepEqual(moveFor("ArrowRight", rows, open, "n3"), {}));
-test("left closes an open row", () => assert.deepEqual(moveFor("ArrowLeft", rows, open, "n1"), { close: "n1" }));
-test("left goes from a leaf to its parent", () => assert.equal(moveFor("ArrowLeft", rows, open, "n3")?.select, "n1"));
-test("home and end go to the first and last visible row", () => {
-  assert.equal(moveFor("Home", rows, open, "n3")?.select, "n0");
-  assert.equal(moveFor("End", rows, open, "n0")?.select, "n2");
+test("down stays on the last row and up on the first", () => assert.deepEqual([press("ArrowDown", "n2"), press("ArrowUp", "n0")], ["n2", "n0"]));
+test("a page is as many rows as fit", () => assert.deepEqual([press("PageDown", "n0"), press("PageUp", "n2")], ["n3", "n1"]));
+test("home and end go to the first and the last row", () => assert.deepEqual([press("Home", "n3"), press("End", "n0")], ["n0", "n2"]));
+test("right opens a closed row, and goes to the first child of an open one", () => {
+  assert.deepEqual(press("ArrowRight", "n1", ["n1"]), { open: ["n1"] });
+  assert.equal(press("ArrowRight", "n1"), "n3");
+  assert.deepEqual(press("ArrowRight", "n3"), {});
 });
-test("other keys are left alone", () => assert.equal(moveFor("a", rows, open, "n0"), null));
-test("a reason is quoted as the magic wants it", () => {
-  assert.equal(nodeCommand("prune", "n1", 'a "b" \\').code, '%trex prune n1 --why "a \\"b\\" \\\\"');
+test("left closes an open row, and goes from a leaf to its parent", () => {
+  assert.deepEqual(press("ArrowLeft", "n1"), { close: "n1" });
+  assert.equal(press("ArrowLeft", "n3"), "n1");
+});
+test("a star opens all siblings", () => assert.deepEqual(press("*", "n1"), { open: ["n1", "n2"] }));
+test("letters lead to actions and do nothing by themselves", () => assert.deepEqual([press("a", "n1"), press("p", "n1")], [{ act: "approve" }, { act: "prune" }]));
+test("other keys are left alone, and so is everything where nothing is listed", () => {
+  assert.equal(press("b", "n0"), null);
+  assert.equal(moveFor("ArrowDown", [], -1, none, 1), null);
 });
