@@ -249,7 +249,7 @@ def _environment(lab: Lab, state: Path) -> dict[str, str]:
     own = {"JUPYTER_TOKEN": lab._token, "JUPYTER_CONFIG_DIR": str(state / "config"),
            "JUPYTER_RUNTIME_DIR": str(state / "runtime"), "JUPYTER_DATA_DIR": str(state / "data"),
            "IPYTHONDIR": str(state / "ipython"), "HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1",
-           "OMP_WAIT_POLICY": "PASSIVE"}  # fmt: skip
+           "OMP_WAIT_POLICY": "PASSIVE", "PYTHONPATH": str(Path(__file__).parents[2])}  # fmt: skip
     return {k: v for k, v in os.environ.items() if not k.startswith(("TREX_", "JPY_", "JUPYTER"))} | own
 
 

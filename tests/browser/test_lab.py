@@ -189,6 +189,7 @@ def test_a_restarted_kernel_leaves_a_view_that_says_so_and_a_start_goes_on_with_
 
 
 def test_pages_and_errors_read_well(tour: Notebook) -> None:
+    tour.run(START)
     expect(tour.run(WRONG)).to_contain_text("There is no node n99")
     expect(tour.cell(WRONG).locator(".jp-OutputArea-output")).not_to_contain_text("Traceback")
     assert tour.run(SHOW).locator("table").count() >= 3
@@ -196,6 +197,7 @@ def test_pages_and_errors_read_well(tour: Notebook) -> None:
 
 
 def test_the_frozen_report_reads_where_nothing_is_trusted(tour: Notebook, lab: Lab, browser: Browser) -> None:
+    tour.run(START)
     expect(tour.run(BEST)).to_contain_text("succeeded")
     tour.save()
     expect(tour.run(REPORT)).to_contain_text("tour.report.ipynb")
