@@ -599,3 +599,13 @@ def test_nothing_is_cut_off_at_any_width(page: Page, busy: Tree, width: int) -> 
     overflow: Any = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
     assert overflow <= 0
     expect(action(page, "Approve")).to_be_visible()
+
+
+def test_what_was_drawn_unseen_is_whole_when_it_is_shown(page: Page) -> None:
+    page.add_style_tag(content="#host { display: none; }")  # as a host does that lays its outputs out later
+    Shown(page, trees.tree_of([trees.proposed(i) for i in range(1, 40)]))
+    page.evaluate("document.getElementById('host').style.display = 'block'")
+    expect(row(page, "n12")).to_be_visible()
+    expect(row(page, "n1")).to_be_visible()
+    page.locator(".trex-panes").evaluate("e => { e.style.height = '700px'; }")
+    expect(row(page, "n21")).to_be_visible()

@@ -42,6 +42,13 @@ def test_the_tests_of_the_browser_half_pass() -> None:
     assert done.returncode == 0, done.stdout
 
 
+@pytest.mark.skipif(NODE is None or not (WIDGETS / "node_modules" / "typescript").exists(), reason="needs npm ci")
+def test_the_types_of_the_browser_half_hold() -> None:
+    tsc = WIDGETS / "node_modules" / "typescript" / "bin" / "tsc"
+    done = subprocess.run([str(NODE), str(tsc)], cwd=WIDGETS, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout
+
+
 def test_the_bundle_is_at_most_forty_kilobytes() -> None:
     assert sum((STATIC / name).stat().st_size for name in FILES) <= 40_000
 

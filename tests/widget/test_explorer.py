@@ -92,6 +92,7 @@ def test_a_fault_of_ours_is_an_answer_too(explorer: Recorded, desk: RecordingDes
     desk.future.set_exception(ZeroDivisionError("oops"))
     assert not explorer.answers[0]["ok"]
     assert "ZeroDivisionError: oops" in explorer.answers[0]["text"]
+    assert "ZeroDivisionError: oops" in explorer.trace
 
 
 def test_a_closed_study_is_an_answer_too(explorer: Recorded, desk: RecordingDesk) -> None:

@@ -221,7 +221,8 @@ class Session:
         return _verbatim(doctor(Settings.from_environment()))
 
     def _debug(self, _: argparse.Namespace) -> None:
-        sys.stdout.write(self._trace)
+        clicks = [tree.trace for tree in self._trees.values() if tree.trace]
+        sys.stdout.write("\n".join([self._trace, *(f"Behind a click:\n{trace}" for trace in clicks)]))
 
     def _help(self, a: argparse.Namespace) -> Page:
         if a.command is None:

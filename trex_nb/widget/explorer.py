@@ -16,6 +16,7 @@ on, questions (which may read files) go to a thread of their own, and whatever g
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from html import escape
@@ -53,7 +54,7 @@ class Desk(Protocol):
 
 
 class Explorer(anywidget.AnyWidget):  # type: ignore[misc]
-    """A live view of one study. Without a `desk` it is read-only."""
+    """A live view of one study. Without a `desk` it is read-only. `trace` is that of the last fault of ours, if any."""
 
     _esm = STATIC / "explorer.js"
     _css = STATIC / "explorer.css"
@@ -66,6 +67,7 @@ class Explorer(anywidget.AnyWidget):  # type: ignore[misc]
 
     def __init__(self, tree: Tree, desk: Desk | None = None) -> None:
         self.desk = desk
+        self.trace = ""
         self._drawing = drawn(tree)
         self._showing = Lock()
         self._questions = ThreadPoolExecutor(1, "trex questions")
@@ -130,15 +132,24 @@ class Explorer(anywidget.AnyWidget):  # type: ignore[misc]
         try:
             work()
         except Exception as error:  # noqa: BLE001  (nobody sees what is raised here: it is stated in the answer)
-            self._answer(ident, ok=False, text=_said(error), **told)
+            self._answer(ident, ok=False, text=self._said(error), **told)
 
     def _answer_with(self, ident: str, future: Future[str], told: Wire) -> None:
         if future.cancelled():
             self._answer(ident, ok=False, text="The study was closed before it came to this.", **told)
         elif error := future.exception():
-            self._answer(ident, ok=False, text=_said(error), **told)
+            self._answer(ident, ok=False, text=self._said(error), **told)
         else:
             self._answer(ident, text=future.result(), **told)
+
+    def _said(self, error: BaseException) -> str:
+        """What went wrong, for the person; a fault of ours is kept for `%trex debug`."""
+        if isinstance(error, TrexError):
+            return f"{error.what} — {error.hint}"
+        if isinstance(error, ValidationError):
+            return f"That is no message: {_first_problem(error)}"
+        self.trace = "".join(traceback.format_exception(error))
+        return f"{type(error).__name__}: {error} — a fault in trex_nb; %trex debug has the trace"
 
     def _answer(self, ident: object, *, ok: bool = True, text: str = "", **more: Any) -> None:
         self.send({"id": ident if isinstance(ident, str) else None, "ok": ok, "text": clean(text), **more})
@@ -152,16 +163,6 @@ class Explorer(anywidget.AnyWidget):  # type: ignore[misc]
 
 def _receive(explorer: Explorer, content: object, _buffers: object) -> None:
     explorer.receive(content)
-
-
-def _said(error: BaseException) -> str:
-    match error:
-        case TrexError():
-            return f"{error.what} — {error.hint}"
-        case ValidationError():
-            return f"That is no message: {_first_problem(error)}"
-        case _:
-            return f"{type(error).__name__}: {error} — a fault in trex_nb; %trex debug has the trace"
 
 
 def _first_problem(error: ValidationError) -> str:

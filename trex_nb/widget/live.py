@@ -39,6 +39,11 @@ class LiveTree:
         self._unsubscribe = study.subscribe(self._follow)
         self._follow(study.tree)
 
+    @property
+    def trace(self) -> str:
+        """The trace of the last fault behind a click; empty when there was none."""
+        return self._explorer.trace
+
     def display(self) -> None:
         """Show the explorer and a static copy here."""
         bundle = self._explorer._repr_mimebundle_()

@@ -43,7 +43,7 @@ const SVG = "http://www.w3.org/2000/svg";
  */
 export function svg(tag, attributes, ...children) {
   const element = document.createElementNS(SVG, tag);
-  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
+  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, `${value}`);
   element.append(...children);
   return element;
 }
@@ -51,7 +51,7 @@ export function svg(tag, attributes, ...children) {
 /** @param {Element} element @param {string} name @param {Value} value */
 export function setAttribute(element, name, value) {
   if (value === null || value === undefined || value === false) element.removeAttribute(name);
-  else if (element.getAttribute(name) !== String(value)) element.setAttribute(name, value);
+  else if (element.getAttribute(name) !== `${value}`) element.setAttribute(name, `${value}`);
 }
 
 /** Writes only when the text differs, so that a selection in it survives. @param {Element} element @param {string} [text] */

@@ -42,6 +42,7 @@ export function createOutline(on) {
   let current = "";
   let anchor = "";
   let isFlat = false;
+  let isSized = false;
 
   const at = () => index.get(current) ?? -1;
 
@@ -123,6 +124,11 @@ export function createOutline(on) {
     focus();
   });
   listen(list, "scroll", () => draw(), { passive: true });
+  new ResizeObserver(() => {
+    if (!isSized) reveal(); // until now there was no room to show the current row in
+    isSized = list.clientHeight > 0;
+    draw();
+  }).observe(list);
 
   function clear() {
     marked.clear();

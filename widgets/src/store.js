@@ -146,8 +146,7 @@ export function createStore(model) {
     get view() {
       return model.get("view") ?? {};
     },
-    /** @returns {import("./types.js").Forms} */
-    forms: model.get("forms"),
+    forms: /** @type {import("./types.js").Forms} */ (model.get("forms")),
     /** @returns {string} */
     get error() {
       return model.get("error") ?? "";
