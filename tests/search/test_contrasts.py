@@ -91,14 +91,14 @@ TRIALS = st.lists(st.tuples(SCORES, FIELDS), min_size=2, max_size=9).map(
 )
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(TRIALS, st.randoms(use_true_random=False))
 def test_the_order_of_nodes_does_not_matter(trials: list[Trial], rng: random.Random) -> None:
     mixed = rng.sample(trials, len(trials))
     assert believed(gather(trials, SPACE)) == believed(gather(mixed, SPACE))
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(TRIALS)
 def test_better_the_other_way_round_is_worse(trials: list[Trial]) -> None:
     """Mirroring every score mirrors every effect and leaves its error."""
@@ -112,7 +112,7 @@ def test_better_the_other_way_round_is_worse(trials: list[Trial]) -> None:
         assert one.stderr == pytest.approx(two.stderr)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(st.lists(SCORES, min_size=2, max_size=4))
 def test_neither_a_pruned_node_nor_a_served_one_changes_anything(values: list[float]) -> None:
     events: list[ev.Event] = list(succeeded(0, 0.1))

@@ -30,7 +30,7 @@ from trex_nb.search.evidence import (
 BITS = st.lists(st.booleans(), min_size=2, max_size=60)
 PAIRS = st.lists(st.tuples(st.booleans(), st.booleans()), min_size=2, max_size=60)
 SHARES = st.lists(st.tuples(st.floats(0, 1), st.floats(0, 1)), min_size=2, max_size=40)
-LAW = settings(max_examples=60, deadline=None)
+LAW = settings(max_examples=60)
 
 
 def evidence(name: str, items: Floats, seeds: int = 1) -> Evidence:

@@ -21,7 +21,7 @@ from trex_nb.search.uct import Uct, backpropagate, rewards
 from trex_nb.study.decide import is_idle
 from trex_nb.study.restore import is_cut_off
 
-LAW = settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+LAW = settings(max_examples=50, suppress_health_check=[HealthCheck.too_slow])
 
 
 @LAW

@@ -61,7 +61,7 @@ PLANS = st.builds(
     ),
     _CONFIGS, st.lists(_OPS, max_size=4), st.floats(0.01, 1),
 )  # fmt: skip
-FORM = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+FORM = settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow])
 
 
 def field(plan: Plan, name: str) -> EditField:

@@ -43,7 +43,7 @@ def answer(how: Callable[[cmd.Command, Situation], T], command: cmd.Command, sit
         return str(error)
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.too_slow])
 @given(STEPS, st.lists(COMMANDS, max_size=6))
 def test_what_is_weighed_is_refused_as_it_would_be_and_nothing_is_changed(steps: list[Any], more: list[Any]) -> None:
     history = History().live(steps)

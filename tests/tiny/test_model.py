@@ -66,7 +66,7 @@ def test_the_shipped_model_sees_through_a_negation() -> None:
 
 
 @given(st.text(st.characters(min_codepoint=9, max_codepoint=126), max_size=60))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_ascii_text_makes_the_round_trip(text: str) -> None:
     assert TOKENIZER.decode(TOKENIZER(text, add_special_tokens=False)["input_ids"]) == text
 

@@ -84,7 +84,7 @@ def test_another_operator_in_front_leaves_later_draws_alone(examples: list[Examp
     assert plain.tolist() == other.tolist()
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(strength=st.floats(0, 1), weight=st.floats(0.01, 20), seed=st.integers(0, 2**31))
 def test_resampling_keeps_the_number_of_rows(strength: float, weight: float, seed: int) -> None:
     examples = [Example(id=str(i), prompt="p", answer=a, slice=a) for i, a in enumerate("aaaaaaabbbcd")]

@@ -46,7 +46,7 @@ ROWS = st.lists(
     ),
     max_size=25,
 )  # fmt: skip
-BRIEF = settings(max_examples=25, deadline=None)  # how long an example takes is the machine's affair
+BRIEF = settings(max_examples=25)  # how long an example takes is the machine's affair
 KEEPING: list[Op] = [
     Dedup(), NearDedup(threshold=0.5), Filter(field="prompt", min_chars=2), Match(field="prompt", pattern="a"),
     Split(share=0.5), Sample(n=3), Select(n=3),

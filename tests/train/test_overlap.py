@@ -70,7 +70,7 @@ def test_a_passage_of_a_few_rows_counts(tmp_path: Path) -> None:
 WORDS = st.lists(st.sampled_from("abcde"), max_size=14)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(rows=st.lists(WORDS, min_size=1, max_size=12), sealed=st.lists(WORDS, max_size=4), n=st.sampled_from([8, 9, 13]))
 def test_what_shares_nothing_is_never_removed(
     tmp_path_factory: pytest.TempPathFactory, rows: list[list[str]], sealed: list[list[str]], n: int

@@ -45,6 +45,7 @@ from trex_nb.study.effects import Effects
 from trex_nb.study.export import export
 from trex_nb.study.fields import EditField, editable
 from trex_nb.study.handle import Situation, UnknownNodeError, handle
+from trex_nb.study.logs import log_of
 from trex_nb.study.page import Page
 from trex_nb.study.parts import Parts
 from trex_nb.study.reports import write_report
@@ -166,18 +167,7 @@ class Study:
 
     def logs(self, node: str, lines: int = 40) -> str:
         """The end of what the node's jobs printed."""
-        parts = []
-        for run in self.tree.nodes[self.known(node)].runs:
-            log = self.folder.path / run.folder / "runner.log"
-            tail = log.read_text(errors="replace").splitlines()[-lines:] if run.folder and log.exists() else []
-            failed = [run.failure.log or str(run.failure)] if run.failure else []
-            failed = failed if tail or failed or not run.folder else ["nothing was printed"]
-            parts += [
-                f"{run.id}: {self.folder.path / run.folder}" if run.folder else f"{run.id}: not run",
-                *tail,
-                *failed,
-            ]
-        return "\n".join(parts)
+        return log_of(self.tree.nodes[self.known(node)], self.folder.path, lines)
 
     # What a person does; each is one command. `dry_run` says what it would come to, and does nothing.
 

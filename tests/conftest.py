@@ -1,0 +1,6 @@
+"""For all tests: a law is about what holds, not about how fast this machine is today."""
+
+from hypothesis import settings
+
+settings.register_profile("untimed")
+settings.load_profile("untimed")
