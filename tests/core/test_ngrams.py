@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from trex_nb.core.ngrams import N, ngrams, normalised, places, sealed, whole, words, write_sealed
@@ -20,7 +20,6 @@ def test_words_are_folded_and_without_punctuation(text: str, found: list[str]) -
     assert words(text) == found
 
 
-@settings(deadline=None)
 @given(st.text(alphabet="ab_- .,'1A\t\n", max_size=30))
 def test_plain_text_is_split_as_any_other(text: str) -> None:
     assert words(text) == words(text + " é")[:-1]
@@ -32,7 +31,6 @@ def test_n_grams_do_not_cross_from_text_to_text() -> None:
     assert found[0] == found[1] == found[3] != found[2]
 
 
-@settings(deadline=None)
 @given(st.lists(st.lists(st.sampled_from("abc"), max_size=12).map(" ".join), max_size=6))
 def test_equal_n_grams_are_equal_words(texts: list[str]) -> None:
     plain = [tuple(t.split()[i : i + N]) for t in texts for i in range(len(t.split()) - N + 1)]
