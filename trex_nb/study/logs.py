@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from trex_nb.core.node import Node, Run
 
 LOG = "runner.log"
+_MOST = 200_000
+"""Bytes from the end of a log that are looked at."""
 
 
 def log_of(node: Node, folder: Path, lines: int) -> str:
@@ -18,9 +21,18 @@ def _of_run(run: Run, folder: Path, lines: int) -> list[str]:
     if not run.folder:
         return [f"{run.id}: not run", *_failure(run)]
     path = folder / run.folder / LOG
-    tail = path.read_text(errors="replace").splitlines()[-lines:] if path.exists() else []
+    tail = _tail(path)[-lines:] if path.exists() else []
     said = [*tail, *_failure(run)] or ["nothing was printed"]
     return [f"{run.id}: {folder / run.folder}", *said]
+
+
+def _tail(path: Path) -> list[str]:
+    """The last lines, of however long a log: an explorer may ask several times a second."""
+    with path.open("rb") as log:
+        start = max(0, log.seek(0, os.SEEK_END) - _MOST)
+        log.seek(start)
+        lines = log.read().decode(errors="replace").splitlines()
+    return lines[1:] if start else lines
 
 
 def _failure(run: Run) -> list[str]:
