@@ -175,6 +175,12 @@ def test_a_new_tree_is_sent_as_a_patch_and_kept_whole_for_pages_to_come(
     assert "tree" in explorer.get_state()
 
 
+def test_the_kernel_does_not_remember_where_the_last_message_came_from(explorer: Recorded, desk: RecordingDesk) -> None:
+    explorer.comm._reply_subshell_id = "the subshell of a tab that was closed"
+    explorer.error = "anything that is sent"
+    assert not hasattr(explorer.comm, "_reply_subshell_id")
+
+
 def test_the_whole_tree_is_not_sent_again_when_it_changes(explorer: Recorded, desk: RecordingDesk) -> None:
     sent = []
     explorer.send_state = lambda key=None: sent.append(key)  # what ipywidgets calls for a trait that is to be synced

@@ -75,6 +75,7 @@ class Explorer(anywidget.AnyWidget):  # type: ignore[misc]
             view=view(tree, self._drawing.revision).wire, tree=self._drawing.wire, forms=forms(), read_only=desk is None
         )
         self.on_msg(_receive)
+        _forget_route(self.comm)
 
     def show(self, tree: Tree) -> None:
         """Show `tree`; from any thread. Holding back when trees come fast is the caller's part."""
@@ -97,6 +98,10 @@ class Explorer(anywidget.AnyWidget):  # type: ignore[misc]
         self._drawing = fresh
         self.tree = fresh.wire
         self.send({"patch": fresh.patch})
+
+    def _send(self, msg: Any, buffers: Any = None) -> None:
+        super()._send(msg, buffers)
+        _forget_route(self.comm)
 
     def _should_send_property(self, key: str, value: Any) -> bool:
         return key != "tree" and super()._should_send_property(key, value)
@@ -163,6 +168,16 @@ class Explorer(anywidget.AnyWidget):  # type: ignore[misc]
 
 def _receive(explorer: Explorer, content: object, _buffers: object) -> None:
     explorer.receive(content)
+
+
+def _forget_route(comm: object) -> None:
+    """ipykernel 7.4 hands what a page says to the subshell in whose name the comm last published, not to the one that
+    the page asked for. That one may be busy with a cell; or it went with a tab that was closed, and then every click is
+    lost. Where nothing is remembered the page's own subshell is asked, which is free while a cell runs."""
+    if comm is not None:
+        remembered = getattr(comm, "__dict__", {})
+        remembered.pop("_reply_subshell_id", None)
+        remembered.get("_reply_subshell_ids", {}).clear()
 
 
 def _first_problem(error: ValidationError) -> str:
