@@ -171,7 +171,7 @@ def _receive(explorer: Explorer, content: object, _buffers: object) -> None:
 
 
 def _forget_route(comm: object) -> None:
-    """ipykernel 7.4 hands what a page says to the subshell in whose name the comm last published, not to the one that
+    """Ipykernel 7.4 hands what a page says to the subshell in whose name the comm last published, not to the one that
     the page asked for. That one may be busy with a cell; or it went with a tab that was closed, and then every click is
     lost. Where nothing is remembered the page's own subshell is asked, which is free while a cell runs."""
     if comm is not None:
