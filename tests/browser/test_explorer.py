@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from tests.browser.shim import Shown, row
+from tests.browser.shim import Shown, known_of, row
 from trex_nb.core import events as ev
 from trex_nb.core.ids import node_id
 from trex_nb.search.tree import Tree
@@ -579,15 +579,64 @@ def test_a_read_only_copy_has_nothing_to_decide(page: Page, busy: Tree) -> None:
 # How it looks
 
 
-@pytest.mark.parametrize("light", ["true", "false"])
-def test_text_can_be_read_on_the_ground_of_the_host_theme(page: Page, busy: Tree, light: str) -> None:
-    page.emulate_media(color_scheme="dark" if light == "true" else "light")  # the host theme decides, not the system
-    Shown(page, busy)
-    page.evaluate("v => document.body.setAttribute('data-jp-theme-light', v)", light)
+def brightness(page: Page) -> tuple[int, int]:
+    """Of the text and of the ground, from 0 to 765."""
     style = "e => [getComputedStyle(e).color, getComputedStyle(e).backgroundColor]"
-    colours = page.locator(".trex-explorer").evaluate(style)
-    fore, ground = (sum(map(int, re.findall(r"\d+", c)[:3])) for c in colours)
-    assert (fore < 150 and ground > 600) if light == "true" else (fore > 600 and ground < 150)
+    fore, ground = (
+        sum(map(int, re.findall(r"\d+", c)[:3])) for c in page.locator(".trex-explorer").first.evaluate(style)
+    )
+    return fore, ground
+
+
+THEMES = {
+    "JupyterLab": ("document.body.dataset.jpThemeLight = 'true'", "document.body.dataset.jpThemeLight = 'false'"),
+    "VS Code": ("document.body.className = 'vscode-light'", "document.body.className = 'vscode-dark'"),
+    "Colab": (
+        "document.documentElement.style.colorScheme = 'light'",
+        "document.documentElement.setAttribute('theme', 'dark')",
+    ),
+    "marimo": (
+        "document.documentElement.style.colorScheme = 'light'",
+        "document.documentElement.style.colorScheme = 'dark'",
+    ),
+}
+"""How a host marks that it is light, and dark."""
+
+
+@pytest.mark.parametrize("host", THEMES)
+@pytest.mark.parametrize("is_light", [True, False])
+def test_text_can_be_read_on_the_ground_of_the_host_theme(page: Page, busy: Tree, host: str, is_light: bool) -> None:
+    page.emulate_media(color_scheme="dark" if is_light else "light")  # the host theme decides, not the system
+    page.evaluate(THEMES[host][0 if is_light else 1])
+    Shown(page, busy)
+    fore, ground = brightness(page)
+    assert (fore < 150 and ground > 600) if is_light else (fore > 600 and ground < 150)
+
+
+def test_a_host_that_says_nothing_of_its_theme_gets_that_of_the_system(page: Page, busy: Tree) -> None:
+    page.emulate_media(color_scheme="dark")
+    Shown(page, busy)
+    fore, ground = brightness(page)
+    assert fore > 600
+    assert ground < 150
+
+
+WITH_A_NOTEBOOK = """known => {
+  const run = { ...known.runs[0], notebook: "/nowhere/experiment.ipynb" };
+  window.answers.details = () => ({ details: [{ ...known, runs: [run] }] });
+  window.answers.notebook = () => ({ name: "busy-n1.1.ipynb", text: "{}" });
+  document.body.addEventListener("click", ({ target }) => target.download && (window.seen = target.download));
+}"""
+
+
+def test_a_notebook_is_downloaded_by_a_click_that_the_host_can_see(page: Page, busy: Tree) -> None:
+    Shown(page, busy)
+    page.evaluate(WITH_A_NOTEBOOK, known_of(busy, "a log")["n1"])
+    row(page, "n1").click()
+    with page.expect_download() as download:
+        panel(page).get_by_role("button", name="Download").click()
+    assert download.value.suggested_filename == page.evaluate("window.seen") == "busy-n1.1.ipynb"
+    expect(panel(page).locator("a")).to_have_count(0)
 
 
 @pytest.mark.parametrize("width", [320, 600, 1280, 2000])

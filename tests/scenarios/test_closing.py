@@ -9,7 +9,8 @@ import pytest
 
 from tests.scenarios.house import House, until
 from trex_nb.errors import CommandError
-from trex_nb.widget.live import LiveTree
+from trex_nb.widget.explorer import Explorer
+from trex_nb.widget.live import LiveTree, explorer_of
 
 
 def test_waiting_ends_when_the_study_is_closed(build: Callable[..., House]) -> None:
@@ -45,6 +46,20 @@ def test_a_displayed_tree_says_that_its_study_was_closed_and_comes_back(build: C
     live.reopen(house.open())
     assert (live._explorer.read_only, live._explorer.error) == (False, "")
     live.close()
+
+
+@pytest.mark.parametrize("close", [Explorer.close, lambda explorer: explorer.comm.close()], ids=["by us", "by marimo"])
+def test_an_explorer_follows_until_it_is_closed(build: Callable[..., House], close: Callable[[Explorer], None]) -> None:
+    study = build(is_auto=False).open()
+    explorer, closed = explorer_of(study), explorer_of(study)
+    close(closed)
+    told = threading.Event()
+    study.subscribe(lambda tree: told.set() if "n1" in tree.nodes else None)
+    study.plan(1)
+    assert told.wait(20)
+    assert [r["id"] for r in explorer.tree["rows"]] == ["n0", "n1"]
+    assert [r["id"] for r in closed.tree["rows"]] == ["n0"]
+    explorer.close()
 
 
 def test_a_command_out_of_range_is_refused_in_two_lines(build: Callable[..., House]) -> None:

@@ -73,9 +73,20 @@ class LiveTree:
 
 
 def explorer_of(study: Study) -> Explorer:
-    """A live explorer of `study`, for use without magics; it follows until it is closed."""
+    """A live explorer of `study`, for use without magics; it follows until it, or its channel, is closed."""
     explorer = Explorer(study.tree, StudyDesk(study))
-    unsubscribe = study.subscribe(explorer.show)
-    explorer.observe(lambda _: unsubscribe(), names="comm")
+
+    def follow(tree: Tree) -> None:
+        if _is_closed(explorer):
+            unsubscribe()
+        else:
+            explorer.show(tree)
+
+    unsubscribe = study.subscribe(follow)
     explorer.show(study.tree)  # what was published in between
     return explorer
+
+
+def _is_closed(explorer: Explorer) -> bool:
+    """Also when only its channel is: so marimo does it when a cell is run again, and tells the widget nothing."""
+    return explorer.comm is None or getattr(explorer.comm, "_closed", False)

@@ -129,6 +129,7 @@ function mount(host, store) {
   // JupyterLab would take arrow keys and letters for commands on cells; other hosts listen further up
   const panes = el("div.panes", {}, outline.element, map.element);
   const root = el("div.explorer", { "data-lm-suppress-shortcuts": "true" }, header.element, error, el("div.toolbar", {}, toolbar), panes, bulk, detail.element, news.element);
+  if (getComputedStyle(host).colorScheme !== "normal") root.style.colorScheme = "inherit"; // a host that has said it knows
   const hold = () => void (isChosen = true);
   listen(root, "focusin", hold); // whoever acts here means what is current now
   listen(root, "pointerdown", hold);

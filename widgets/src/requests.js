@@ -34,11 +34,11 @@ export function createRequests(model, changed, gone) {
   let count = 0;
 
   /** @param {object} content @param {(message: any) => void} answered */
-  function post(content, answered) {
+  async function post(content, answered) {
     const id = `${prefix}-${++count}`;
     open.set(id, answered);
     try {
-      model.send({ id, ...content });
+      await model.send({ id, ...content }); // some hosts throw, others refuse a promise
     } catch {
       receive({ id, text: GONE });
       gone();

@@ -100,6 +100,7 @@ export function createStore(model) {
     requests.ask({ ask: "all" }).then((drawing) => drawing.revision > revision && load(drawing), () => undefined);
   }
 
+  /** A view that is ahead of the rows tells of a missed patch: it came late, or the host kept the rows as they first were. */
   function viewed() {
     clearTimeout(timer);
     timer = setTimeout(() => (model.get("view")?.revision ?? 0) > revision && catchUp(), MISSED_MS);
@@ -138,6 +139,7 @@ export function createStore(model) {
   model.on("change:view", viewed);
   model.on("change:tree", replaced);
   load(model.get("tree"));
+  viewed();
 
   return {
     places,

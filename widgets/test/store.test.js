@@ -52,6 +52,12 @@ test("when the last patch was missed, the header gives it away", () => {
   assert.deepEqual(questions(model), ["all"]);
 });
 
+test("rows that the host kept as they first were are asked for anew", () => {
+  const { model } = opened({ view: { revision: 2 } });
+  mock.timers.tick(500);
+  assert.deepEqual(questions(model), ["all"]);
+});
+
 test("what waits for a decision is fetched before anybody looks", () => {
   const { model } = opened({ tree: drawing([row("n0"), row("n1", "n0", { can: ["approve"] })]) });
   assert.deepEqual(model.sent.map((m) => m.question), [{ ask: "details", nodes: ["n1"] }]);
@@ -107,6 +113,15 @@ test("when the kernel goes, what is open is refused at once", () => {
   mock.timers.tick(500);
   model.emit("msg:custom", { id: model.sent.at(-1).id, ok: true, answer: drawing([row("n0")]) });
   assert.equal(store.isGone, false);
+});
+
+test("a host that refuses a message by a promise is gone too", async () => {
+  const { model, store } = opened();
+  model.send = () => Promise.reject(new Error("Failed to fetch"));
+  store.requests.send("n1", { do: "pause" });
+  await new Promise(setImmediate);
+  assert.equal(store.requests.latest("n1")?.state, "failed");
+  assert.equal(store.isGone, true);
 });
 
 test("an answer to somebody else is not ours", () => {
