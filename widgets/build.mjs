@@ -16,7 +16,7 @@ const banner = `/* trex_nb explorer, built from widgets/src by "npm run build"; 
 
 // Every notebook that shows the explorer carries the bundle, so names of our own are shortened too: properties that stand in no
 // wire message and that no browser object has.
-const OURS = /^(element|requests|isWaiting|isReadOnly|isGone|subscribe|pressed|leave|kids|isStale|isAsked|goTo|isFlat|isNew|trouble|forget|parts|codes|placeOf|isOurs|inSight|chosen|show|select|forms|depth|marked|place|closed|store|close|latest|confirm|drop|query|current|fold)$/;
+const OURS = /^(element|requests|isWaiting|isReadOnly|isGone|subscribe|pressed|leave|kids|isStale|isAsked|goTo|isFlat|isNew|trouble|forget|parts|codes|placeOf|isOurs|inSight|chosen|show|select|forms|depth|marked|place|closed|store|close|latest|confirm|drop|query|current|fold|fit|range|enter|follow)$/;
 
 await build({
   entryPoints: [join(src, "explorer.js"), join(src, "explorer.css")],

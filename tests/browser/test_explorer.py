@@ -573,7 +573,7 @@ def test_a_read_only_copy_has_nothing_to_decide(page: Page, busy: Tree) -> None:
     expect(page.locator("[data-action]:visible")).to_have_count(0)
     expect(page.get_by_role("button", name="Approve all")).to_be_hidden()
     expect(page.get_by_text("read-only copy")).to_be_visible()
-    expect(panel(page)).to_contain_text("≈ 12 s")
+    expect(row(page, "n3")).to_contain_text("≈ 12 s")
 
 
 # How it looks

@@ -29,6 +29,10 @@ export function createActions(on) {
   let targets = [];
   /** @type {Form | undefined} the action whose form is open */
   let chosen;
+  /** @type {Request | undefined} what the open form sent */
+  let sent;
+  /** @type {HTMLElement | undefined} */
+  let last;
   let isOurs = false; // another view of the same model shows our requests too, and must not take the focus
 
   const buttons = on.forms.map((action) => {
@@ -46,6 +50,7 @@ export function createActions(on) {
   /** @param {Form} action */
   function press(action) {
     if (requests.isWaiting(key()) || store.isGone) return;
+    last = buttons.find((b) => b.action === action)?.pressed;
     const own = on.open?.[action.name];
     if (own) {
       close();
@@ -57,14 +62,23 @@ export function createActions(on) {
 
   /** @param {Form} action @param {Values} values */
   function send(action, values) {
-    close();
-    drafts.delete(draft(action));
     isOurs = true;
     requests.send(key(), commandOf(action, targets, values));
+    sent = requests.latest(key());
   }
 
-  /** @param {Form} action */
-  function open(action) {
+  /** The form goes when its command was taken; what was refused stays, to be mended. */
+  function follow() {
+    if (!sent || requests.isWaiting(sent.key)) return;
+    if (chosen && sent.state !== "failed") {
+      drafts.delete(draft(chosen));
+      close();
+    }
+    sent = undefined;
+  }
+
+  /** @param {Form} action @param {boolean} [isMeant] whether the person asked for it */
+  function open(action, isMeant = true) {
     chosen = action;
     const values = drafts.get(draft(action)) ?? {};
     const inputs = (action.fields ?? []).map((field) => {
@@ -81,7 +95,9 @@ export function createActions(on) {
     };
     form.replaceChildren(...inputs.map((i) => i.label), el("button.do", {}, action.label), button("Cancel", close));
     drawForm();
+    if (!isMeant) return;
     inputs[0].input.focus();
+    if (inputs[0].input instanceof HTMLInputElement) inputs[0].input.select();
   }
 
   function close() {
@@ -102,8 +118,8 @@ export function createActions(on) {
   onEscape(form, close);
 
   function focusFirst() {
-    const first = buttons.find((b) => !b.pressed.hidden);
-    first?.pressed.focus();
+    const first = last && !last.hidden ? last : buttons.find((b) => !b.pressed.hidden)?.pressed;
+    first?.focus();
     return Boolean(first);
   }
 
@@ -111,9 +127,13 @@ export function createActions(on) {
     element: el("div.actions", {}, bar, form, answer.element),
     /** @param {string[]} fresh @param {string[]} can */
     show(fresh, can) {
-      if (`${fresh}` !== `${targets}` && chosen && !on.key) {
-        chosen = undefined;
-        drawForm();
+      follow();
+      if (`${fresh}` !== `${targets}` && !on.key) {
+        targets = fresh;
+        chosen = sent = last = undefined;
+        const begun = on.forms.find((action) => drafts.has(draft(action)) && can.includes(action.name));
+        if (begun) open(begun, false);
+        else drawForm();
       }
       targets = fresh;
       const waits = requests.isWaiting(key());
@@ -181,7 +201,7 @@ function createAnswer({ requests }, key, leave) {
       setText(text, request && request.text + (asks ? " Go on?" : ""));
       yes.hidden = no.hidden = !asks;
       undo.hidden = !(request?.state === "ok" && request.command.do === "prune");
-      if (isAsked && isOurs) yes.focus();
+      if (isAsked && isOurs) (request.command.do === "finalize" ? no : yes).focus();
     },
   };
 }

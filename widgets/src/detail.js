@@ -2,7 +2,7 @@
 import { createActions } from "./actions.js";
 import { createSections } from "./blocks.js";
 import { curves, described } from "./chart.js";
-import { button, createCode, el, onEscape, setChildren, setText, terms } from "./dom.js";
+import { button, createCode, el, onEscape, setChildren, setText } from "./dom.js";
 import { createEdit } from "./edit.js";
 
 /** @typedef {import("./types.js").Row} Row */
@@ -16,17 +16,19 @@ import { createEdit } from "./edit.js";
  */
 export function createDetail({ store, leave }) {
   const name = el("h3", {});
-  const facts = el("dl.facts", {});
   const waits = el("p.waits", { role: "status" });
   const drawing = el("div.drawing", {});
   const runs = el("div", {});
   const sections = createSections();
   const edit = createEdit({ store, leave: () => void (actions.focus() || leave()) });
   const actions = createActions({ label: "Decide", forms: store.forms.node, store, leave, open: { edit: openEdit } });
-  const close = button("Close comparison", () => compare(null), { hidden: true });
-  const aside = el("div", {}, drawing, runs);
-  const columns = el("div.columns", {}, sections.element, aside);
-  const element = el("section.detail", { "aria-label": "Details" }, el("div.bar", {}, name, close), actions.element, edit.element, waits, facts, columns);
+  const close = button("Close comparison", () => {
+    compare(null);
+    leave();
+  }, { hidden: true });
+  const aside = el("div.aside", {}, drawing, runs);
+  const columns = el("div.columns", {}, aside, sections.element);
+  const element = el("section.detail", { "aria-label": "Details" }, el("div.bar", {}, name, close), actions.element, edit.element, waits, columns);
   /** @type {Row | undefined} */
   let row;
   /** @type {Comparison | null} */
@@ -63,8 +65,6 @@ export function createDetail({ store, leave }) {
     if (edit.node() && (edit.node() !== row?.id || !row.can?.includes("edit"))) edit.close();
     actions.show(row ? [row.id] : [], row?.can ?? []);
     setText(waits, compared || data || store.isReadOnly ? trouble : trouble ?? "Asking the kernel for details …");
-    facts.hidden = Boolean(compared || data || !row);
-    if (row && !facts.hidden) facts.replaceChildren(...terms(brief(row)));
     sections.show((compared ?? data)?.sections ?? []);
     drawRuns(data?.runs ?? []);
   }
@@ -74,7 +74,7 @@ export function createDetail({ store, leave }) {
     const key = JSON.stringify(found.map((r) => [r.id, r.curve]));
     if (key !== drawn) {
       const chart = curves(found);
-      drawing.replaceChildren(...(chart ? [chart, ...found.filter((r) => r.curve.length > 1).map((r) => el("div.legend", {}, described(r)))] : []));
+      drawing.replaceChildren(...(chart ? [chart, el("div.legend", {}, "thin: training loss; thick, dotted: held-out loss"), ...found.filter((r) => r.curve.length > 1).map((r) => el("div.legend", {}, described(r)))] : []));
     }
     drawn = key;
     for (const id of lines.keys()) if (!found.some((r) => r.id === id)) lines.delete(id);
@@ -90,7 +90,10 @@ export function createDetail({ store, leave }) {
     element,
     /** @param {Row | undefined} fresh */
     show(fresh) {
-      if (fresh?.id !== row?.id) compared = null;
+      if (fresh?.id !== row?.id) {
+        compared = null;
+        element.scrollTop = 0;
+      }
       row = fresh;
       draw();
     },
@@ -98,13 +101,6 @@ export function createDetail({ store, leave }) {
     goTo: actions.goTo,
     focus: actions.focus,
   };
-}
-
-/** What the row says, while (or where) there is nothing more. @param {Row} row @returns {[string, string][]} */
-function brief(row) {
-  /** @type {[string, string][]} */
-  const said = [["changes", row.edge ?? ""], ["score", row.score ?? ""], ["gain", row.gain ?? ""], ["cost", `${row.cost ?? ""} ${row.estimate ?? ""}`], ["decided", row.decided ?? ""]];
-  return said.filter(([, value]) => value.trim());
 }
 
 /**

@@ -23,7 +23,7 @@ export function el(kind, attributes = {}, ...children) {
 /** @param {string} label @param {() => void} act @param {Attributes} [attributes] @param {string} [kind] */
 export function button(label, act, attributes = {}, kind = "button") {
   const element = el(kind, { type: "button", ...attributes }, label);
-  element.onclick = act;
+  element.onclick = (event) => event.detail > 1 || act(); // a double click is one: what it did may have moved the buttons
   return element;
 }
 

@@ -31,6 +31,7 @@ function createHeader(store, leave) {
       const { view } = store;
       setText(name, view.study);
       setText(state, view.state);
+      setAttribute(state, "title", view.state);
       setText(budget, `${view.budget} · policy ${view.policy}`);
       setText(goal, view.goal);
       copyOf.hidden = !store.isReadOnly;
@@ -82,11 +83,11 @@ function mount(host, store) {
       for (let up = store.places.get(id)?.up; up; up = up.up) choice.closed.delete(up.row.id);
       relist();
       outline.select(id);
-      outline.focus();
+      leave();
     },
   });
-  const detail = createDetail({ store, leave: outline.focus });
-  const header = createHeader(store, outline.focus);
+  const detail = createDetail({ store, leave });
+  const header = createHeader(store, leave);
   const error = el("div.error", { role: "alert" });
   const news = createNews();
 
@@ -120,20 +121,29 @@ function mount(host, store) {
   const many = store.forms.node.filter((form) => form.many);
   const marks = el("span.dim", {});
   const compare = button("Compare", () => void compareMarked(), { title: "side by side" });
-  const together = createActions({ label: "Marked experiments", forms: many, store, key: "marked", leave: outline.focus });
+  const together = createActions({ label: "Marked experiments", forms: many, store, key: "marked", leave });
   const bulk = el("div.bulk", { hidden: true }, marks, together.element, compare, button("Clear marks", () => {
     outline.clear();
-    outline.focus();
+    leave();
   }));
 
   // JupyterLab would take arrow keys and letters for commands on cells; other hosts listen further up
   const panes = el("div.panes", {}, outline.element, map.element);
-  const root = el("div.explorer", { "data-lm-suppress-shortcuts": "true" }, header.element, error, el("div.toolbar", {}, toolbar), panes, bulk, detail.element, news.element);
+  const root = el("div.explorer", { "data-lm-suppress-shortcuts": "true", tabindex: "-1" }, header.element, error, el("div.toolbar", {}, toolbar), panes, bulk, detail.element, news.element);
   if (getComputedStyle(host).colorScheme !== "normal") root.style.colorScheme = "inherit"; // a host that has said it knows
   const hold = () => void (isChosen = true);
   listen(root, "focusin", hold); // whoever acts here means what is current now
   listen(root, "pointerdown", hold);
-  listen(root, "keydown", (event) => event.stopPropagation());
+  listen(root, "keydown", (event) => {
+    event.stopPropagation();
+    if (event.target === root) outline.focus(); // a click on plain text leaves the focus here, not with the notebook
+  });
+
+  /** Gives the focus back to the outline; where that is not shown it stays in the explorer all the same. */
+  function leave() {
+    outline.focus();
+    if (!hasFocus(root)) root.focus();
+  }
 
   /** @param {string} id */
   function badge(id) {
@@ -189,11 +199,11 @@ function mount(host, store) {
   /** @param {boolean} [isNew] */
   function draw(isNew = false) {
     const isFlat = choice.sort !== "tree";
-    outline.show(rows, { closed: isFiltered(choice) ? new Set() : choice.closed, isFlat, range: scoreRange(store) });
+    const fit = isFiltered(choice) ? matching(store.places, choice) : null;
+    outline.show(rows, { closed: fit ? new Set() : choice.closed, isFlat, range: scoreRange(store), fit });
     if (!isChosen) outline.select(firstChoice(store));
-    map.show({ path: bestPath(store.places), fit: isFiltered(choice) ? matching(store.places, choice) : null, isNew });
-    const shown = isFiltered(choice) ? `${rows.length} of ${store.places.size}` : `${store.places.size}`;
-    setText(count, `${shown} experiments`);
+    map.show({ path: bestPath(store.places), fit, isNew });
+    setText(count, `${fit ? `${fit.size} of ` : ""}${store.places.size} experiment${store.places.size === 1 ? "" : "s"}`);
     header.show();
     all.hidden = store.isReadOnly || waiting().length < 2;
     setText(all, `Approve all ${waiting().length}`);

@@ -43,6 +43,8 @@ export function createOutline(on) {
   let anchor = "";
   let isFlat = false;
   let isSized = false;
+  /** @type {Set<Place> | null} */
+  let fit = null;
 
   const at = () => index.get(current) ?? -1;
 
@@ -163,6 +165,7 @@ export function createOutline(on) {
     setAttribute(element, "aria-expanded", hasKids ? `${!closed.has(id)}` : null);
     setAttribute(element, "aria-selected", `${marked.size ? marked.has(id) : id === current}`);
     setAttribute(element, "data-current", id === current);
+    setAttribute(element, "data-context", fit && !fit.has(place));
     setAttribute(element, "data-marked", marked.has(id));
     setAttribute(element, "tabindex", id === current ? "0" : "-1");
     element.style.setProperty("--depth", `${isFlat ? 0 : place.depth}`);
@@ -206,11 +209,11 @@ export function createOutline(on) {
     /**
      * Other rows, or the same ones changed.
      * @param {Place[]} fresh
-     * @param {{ closed: Set<string>, isFlat: boolean, range: number[] }} how
+     * @param {{ closed: Set<string>, isFlat: boolean, range: number[], fit: Set<Place> | null }} how
      */
     show(fresh, how) {
       const isOther = fresh !== rows;
-      ({ closed, isFlat, range } = how);
+      ({ closed, isFlat, range, fit } = how);
       const hadFocus = hasFocus(body);
       const above = at() - Math.floor(list.scrollTop / HEIGHT);
       const wasSeen = above >= 0 && above * HEIGHT < list.clientHeight;
@@ -221,6 +224,7 @@ export function createOutline(on) {
         body.style.height = `${rows.length * HEIGHT}px`;
         setAttribute(list, "aria-rowcount", rows.length + 1);
         empty.hidden = rows.length > 0;
+        list.hidden = !rows.length;
         const moved = at() - Math.floor(list.scrollTop / HEIGHT) - above;
         if (at() >= 0 && wasSeen && moved) list.scrollTop += moved * HEIGHT; // what is looked at stays where it is
       }
@@ -252,9 +256,9 @@ function fillCells(line, row, [low, high]) {
   const { element, parts } = line;
   setText(parts.label, `${row.id} ${row.glyph} ${row.status}${row.is_best ? " ★ best" : ""}`);
   setText(parts.title, row.title);
-  setAttribute(element.firstElementChild ?? element, "title", `${row.title}${row.edge ? `\n${row.edge}` : ""}`); // the column may cut it
+  setAttribute(element.firstElementChild ?? element, "title", [row.title, row.gain, row.decided].filter(Boolean).join("\n")); // columns may be cut or left out
   setText(parts.value, row.score);
-  parts.bar.replaceChildren(...(row.value === undefined ? [] : [errorBar(row.value, row.stderr ?? 0, low, high)]));
+  parts.bar.replaceChildren(...(row.value === undefined ? training(row) : [errorBar(row.value, row.stderr ?? 0, low, high)]));
   setText(parts.spent, row.cost);
   setText(parts.estimate, row.estimate);
   for (const name of /** @type {const} */ (["gain", "decided"])) {
@@ -267,6 +271,11 @@ function fillCells(line, row, [low, high]) {
   const key = `${row.progress} ${row.spark?.join()}`;
   if (key === line.curve) return;
   line.curve = key;
-  const bar = row.progress === undefined ? [] : [el("progress", { max: "1", value: String(row.progress), "aria-hidden": "true" })];
-  parts.curve.replaceChildren(...bar, ...(row.spark && row.spark.length > 1 ? [sparkline(row.spark)] : []));
+  parts.curve.replaceChildren(...training(row));
+}
+
+/** How far training came, and its curve. Where the list is narrow it stands in place of the score that there is not yet. @param {Row} row */
+function training({ progress, spark }) {
+  const bar = progress === undefined ? [] : [el("progress", { max: 1, value: progress, "aria-hidden": "true" })];
+  return [...bar, ...(spark && spark.length > 1 ? [sparkline(spark)] : [])];
 }

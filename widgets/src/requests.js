@@ -7,6 +7,8 @@ const LATE_MS = 1000;
 const LATE = "kernel busy, will apply when the cell ends";
 const GONE = "not connected to a kernel: run %trex start again";
 const KEPT = 200;
+/** What was done is said for so long; then it may no longer be so. */
+const SAID_MS = 20_000;
 
 /**
  * A command that was given. It `asks` when it waits for a second word. `code` is the same as a magic, once it is answered.
@@ -67,6 +69,7 @@ export function createRequests(model, changed, gone) {
       clearTimeout(timer);
       if (ok && !asks && code) done.push(code);
       move({ code, text: String(asks || text), state: !ok ? "failed" : asks ? "asks" : "ok" });
+      if (request.state === "ok") setTimeout(() => latest.get(key) === request && latest.delete(key) && changed(), SAID_MS);
     });
     changed();
   }

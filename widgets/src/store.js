@@ -10,7 +10,6 @@ import { createRequests } from "./requests.js";
 /** @typedef {{ changed?: Set<string>, isNew?: boolean }} Change  Which rows changed; whether there are new ones */
 
 const MISSED_MS = 400;
-const SAVED_ROWS = 2000;
 const MOST_AT_ONCE = 20;
 
 /** @param {import("./types.js").Model} model */
@@ -93,7 +92,6 @@ export function createStore(model) {
       return;
     }
     take(patch);
-    if (places.size <= SAVED_ROWS) model.set?.("tree", { revision, rows: [...places.values()].map((p) => p.row), places: [...places.values()].map((p) => p.place) }); // for a notebook saved with widget state
   }
 
   function catchUp() {
