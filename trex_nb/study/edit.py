@@ -52,9 +52,11 @@ def typed(text: str) -> Any:
     """A value as a person types it: `32`, `3e-3`, `true`, `cosine`, `[q_proj, v_proj]`; raises `CommandError` for
     what cannot be read."""
     try:
-        return as_number(yaml.safe_load(text))
-    except (yaml.YAMLError, ValueError) as error:  # the latter for what looks like a date and is none
+        value = as_number(yaml.safe_load(text))
+        repr(value)  # what cannot be told back is nothing that a field may hold
+    except (yaml.YAMLError, ValueError, RecursionError) as error:  # ValueError: what looks like a date and is none
         raise CommandError(f"{text.strip()[:60]!r} is not a value.", "such as 32, 3e-3, true or [a, b]") from error
+    return value
 
 
 def as_number(value: Any) -> Any:

@@ -152,7 +152,7 @@ class Explorer(anywidget.AnyWidget):  # type: ignore[misc]
         return f"{type(error).__name__}: {error} — a fault in trex_nb; %trex debug has the trace"
 
     def _answer(self, ident: object, *, ok: bool = True, text: str = "", **more: Any) -> None:
-        self.send({"id": ident if isinstance(ident, str) else None, "ok": ok, "text": clean(text), **more})
+        self.send({"id": clean(ident) if isinstance(ident, str) else None, "ok": ok, "text": clean(text), **more})
 
     def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict[str, Any], dict[str, Any]]:
         """The live view with one line beside it for hosts that cannot show it."""
