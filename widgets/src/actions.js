@@ -22,14 +22,15 @@ export function createActions(on) {
   const { requests } = store;
   const bar = group(on.label, {});
   const form = /** @type {HTMLFormElement} */ (el("form.form", { hidden: true }));
-  const answer = createAnswer(store, key, focusFirst);
+  const answer = createAnswer(store, key, () => focusFirst() || leave());
   /** @type {Map<string, Values>} what was typed, by target and action */
   const drafts = new Map();
   /** @type {string[]} */
   let targets = [];
   /** @type {Form | undefined} the action whose form is open */
   let chosen;
-  let isOurs = false; // another view of the same model shows our requests too, and must not take the focus
+  /** @type {Request | undefined} */
+  let ours; // another view of the same model shows our requests too, and must not take the focus
 
   const buttons = on.forms.map((action) => {
     const pressed = button(action.label, () => press(action), { "data-action": action.name, title: action.about, "aria-expanded": action.fields && "false" });
@@ -59,8 +60,8 @@ export function createActions(on) {
   function send(action, values) {
     close();
     drafts.delete(draft(action));
-    isOurs = true;
     requests.send(key(), commandOf(action, targets, values));
+    ours = requests.latest(key());
   }
 
   /** @param {Form} action */
@@ -127,7 +128,7 @@ export function createActions(on) {
         pressed.hidden = isOff;
         setAttribute(pressed, "aria-disabled", (waits || store.isGone) && "true");
       }
-      answer.show(isOurs);
+      answer.show(ours);
     },
     /** Goes to one action, opening its form. @param {string} name @returns {boolean} whether it is there */
     goTo(name) {
@@ -168,20 +169,21 @@ function createAnswer({ requests }, key, leave) {
 
   return {
     element,
-    /** @param {boolean} isOurs */
-    show(isOurs) {
+    /** @param {Request | undefined} ours what was given here: only its question takes the focus */
+    show(ours) {
       const request = requests.latest(key());
       const asks = request?.state === "asks";
       const isAsked = asks && yes.hidden;
-      if (!asks && hasFocus(element)) leave();
+      const isUndoable = request?.state === "ok" && request.command.do === "prune";
+      if (hasFocus(element) && !(hasFocus(undo) ? isUndoable : hasFocus(mark) ? request?.code : asks)) leave();
       shown = request;
       element.hidden = !request;
       setAttribute(element, "data-state", request?.state);
       show(request?.code ?? "");
       setText(text, request && request.text + (asks ? " Go on?" : ""));
       yes.hidden = no.hidden = !asks;
-      undo.hidden = !(request?.state === "ok" && request.command.do === "prune");
-      if (isAsked && isOurs) yes.focus();
+      undo.hidden = !isUndoable;
+      if (isAsked && request === ours) yes.focus();
     },
   };
 }

@@ -2,7 +2,7 @@
 import { createActions } from "./actions.js";
 import { createSections } from "./blocks.js";
 import { curves, described } from "./chart.js";
-import { button, createCode, el, onEscape, setChildren, setText, terms } from "./dom.js";
+import { button, createCode, el, hasFocus, onEscape, setChildren, setText, terms } from "./dom.js";
 import { createEdit } from "./edit.js";
 
 /** @typedef {import("./types.js").Row} Row */
@@ -23,7 +23,10 @@ export function createDetail({ store, leave }) {
   const sections = createSections();
   const edit = createEdit({ store, leave: () => void (actions.focus() || leave()) });
   const actions = createActions({ label: "Decide", forms: store.forms.node, store, leave, open: { edit: openEdit } });
-  const close = button("Close comparison", () => compare(null), { hidden: true });
+  const close = button("Close comparison", () => {
+    compare(null);
+    leave();
+  }, { hidden: true });
   const aside = el("div", {}, drawing, runs);
   const columns = el("div.columns", {}, sections.element, aside);
   const element = el("section.detail", { "aria-label": "Details" }, el("div.bar", {}, name, close), actions.element, edit.element, waits, facts, columns);
@@ -46,14 +49,16 @@ export function createDetail({ store, leave }) {
     if (fields.length) edit.open(id, fields); // until the fields are there, the panel says what it waits for
   }
 
-  /** @param {Comparison | null} found */
-  function compare(found) {
+  /** @param {Comparison | null} found @param {boolean} [isGoing] the focus goes there */
+  function compare(found, isGoing = false) {
+    const had = hasFocus(element); // in what hides
     compared = found;
     draw();
-    if (found) close.focus();
+    if (found && (had || isGoing)) close.focus();
   }
 
   function draw() {
+    const had = hasFocus(columns);
     const { data, trouble } = row ? store.details(row.id) : {};
     setText(name, compared?.title ?? (row && `${row.id} ${row.glyph} ${row.status}  ${row.title}`));
     close.hidden = !compared;
@@ -67,6 +72,7 @@ export function createDetail({ store, leave }) {
     if (row && !facts.hidden) facts.replaceChildren(...terms(brief(row)));
     sections.show((compared ?? data)?.sections ?? []);
     drawRuns(data?.runs ?? []);
+    if (had && (!hasFocus(columns) || (aside.hidden && hasFocus(aside)))) leave();
   }
 
   /** @param {RunDetails[]} found */
@@ -95,8 +101,15 @@ export function createDetail({ store, leave }) {
       draw();
     },
     compare,
-    goTo: actions.goTo,
-    focus: actions.focus,
+    /** @param {string} name */
+    goTo(name) {
+      if (compared) compare(null);
+      return actions.goTo(name);
+    },
+    focus() {
+      if (compared) compare(null);
+      return actions.focus();
+    },
   };
 }
 

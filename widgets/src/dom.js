@@ -72,6 +72,12 @@ export const focused = (inside) => /** @type {Document | ShadowRoot} */ (inside.
 /** Whether the focus is in `element`. @param {Element} element */
 export const hasFocus = (element) => element.contains(focused(element) ?? null);
 
+/** Hides an element or shows it; before it goes with the focus in it, `leave` gives that to another. @param {HTMLElement} element @param {boolean} isHidden @param {() => void} leave */
+export function hide(element, isHidden, leave) {
+  if (isHidden && hasFocus(element)) leave();
+  element.hidden = isHidden;
+}
+
 /**
  * @template {keyof HTMLElementEventMap} E
  * @param {HTMLElement} element @param {E} event @param {(event: HTMLElementEventMap[E]) => void} act @param {AddEventListenerOptions} [options]

@@ -3,7 +3,7 @@
 import { createActions } from "./actions.js";
 import { commandOf } from "./deeds.js";
 import { createDetail } from "./detail.js";
-import { button, createCode, el, group, hasFocus, listen, setAttribute, setText, terms } from "./dom.js";
+import { button, createCode, el, group, hasFocus, hide, listen, setAttribute, setText, terms } from "./dom.js";
 import { bestPath, isFiltered, listed, matching, SHOWN, SORTED } from "./listing.js";
 import { createMap } from "./map.js";
 import { createNews } from "./news.js";
@@ -162,7 +162,8 @@ function mount(host, store) {
   async function compareMarked() {
     const [one, two] = outline.marked;
     try {
-      detail.compare(await store.requests.ask({ ask: "comparison", one, two }));
+      const found = await store.requests.ask({ ask: "comparison", one, two });
+      detail.compare(found, hasFocus(compare)); // who went on meanwhile stays there
     } catch (trouble) {
       news.say(/** @type {Error} */ (trouble).message);
     }
@@ -171,10 +172,9 @@ function mount(host, store) {
   function drawMarked() {
     const ids = [...outline.marked];
     const rowsOf = ids.map((id) => store.places.get(id)?.row);
-    if (!ids.length && hasFocus(bulk)) outline.focus();
-    bulk.hidden = !ids.length;
+    hide(bulk, !ids.length, outline.focus);
     setText(marks, `${ids.length} marked`);
-    compare.hidden = ids.length !== 2 || store.isReadOnly;
+    hide(compare, ids.length !== 2 || store.isReadOnly, outline.focus);
     const can = many.map((form) => form.name).filter((name) => rowsOf.every((r) => r?.can?.includes(name)));
     together.show(ids, can);
   }
@@ -194,7 +194,7 @@ function mount(host, store) {
     const shown = isFiltered(choice) ? `${rows.length} of ${store.places.size}` : `${store.places.size}`;
     setText(count, `${shown} experiments`);
     header.show();
-    all.hidden = store.isReadOnly || waiting().length < 2;
+    hide(all, store.isReadOnly || waiting().length < 2, outline.focus);
     setText(all, `Approve all ${waiting().length}`);
     drawMarked();
     detail.show(store.places.get(outline.current())?.row);
