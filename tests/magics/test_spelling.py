@@ -95,7 +95,7 @@ def as_read(command: cmd.Command) -> cmd.Command:
 
 def as_run(code: str) -> tuple[str, str | None]:
     """The line and the cell that IPython makes of what stands in a cell."""
-    (call,) = ast.parse(TransformerManager().transform_cell(code)).body
+    (call,) = ast.parse(TransformerManager().transform_cell(code)).body  # type: ignore[no-untyped-call]
     assert isinstance(call, ast.Expr)
     assert isinstance(call.value, ast.Call)
     _, line, *cell = [ast.literal_eval(a) for a in call.value.args]

@@ -76,13 +76,12 @@ def test_an_endless_budget_is_not_a_number(build: Build) -> None:
 
 def test_numbers_beyond_reason_are_refused_and_the_study_lives_on(build: Build) -> None:
     study = build().open()
-    for act in (
-        lambda: study.budget(rounds=10**400),
-        lambda: study.budget(minutes=1e308),
-        lambda: study.auto(hours=1e308),
-    ):
-        with pytest.raises(CommandError, match="less than"):
-            act()
+    with pytest.raises(CommandError, match="less than"):
+        study.budget(rounds=10**400)
+    with pytest.raises(CommandError, match="less than"):
+        study.budget(minutes=1e308)
+    with pytest.raises(CommandError, match="less than"):
+        study.auto(hours=1e308)
     assert study.plan(1).nodes
 
 
