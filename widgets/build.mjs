@@ -12,11 +12,11 @@ const out = process.argv[2] ?? join(here, "..", "trex_nb", "widget", "static");
 
 const hash = createHash("sha256");
 for (const name of readdirSync(src).sort()) hash.update(name).update("\0").update(readFileSync(join(src, name))).update("\0");
-const banner = `/* trex_nb explorer, built from widgets/src by "npm run build"; sources ${hash.digest("hex").slice(0, 16)} */`;
+const banner = `/* trex_nb explorer, built from widgets/src; sources ${hash.digest("hex").slice(0, 16)} */`;
 
 // Every notebook that shows the explorer carries the bundle, so names of our own are shortened too: properties that stand in no
 // wire message and that no browser object has.
-const OURS = /^(element|requests|isWaiting|isReadOnly|isGone|subscribe|pressed|leave|kids|isStale|isAsked|goTo|isFlat|isNew|trouble|forget|parts|codes|placeOf|isOurs|inSight|chosen|show|select|forms|depth|marked|place|closed|store|close|latest|confirm|drop|query|current|fold|fit|range|enter|follow)$/;
+const OURS = /^(element|requests|isWaiting|isReadOnly|isGone|subscribe|pressed|leave|kids|isStale|isAsked|goTo|isFlat|isNew|trouble|forget|parts|codes|placeOf|isOurs|inSight|chosen|show|select|forms|depth|marked|place|closed|store|close|latest|confirm|drop|query|current|fold|drawn|input|field|index|compare|changed|range|fit|action|tell|update|enter|search|help|places|follow)$/;
 
 await build({
   entryPoints: [join(src, "explorer.js"), join(src, "explorer.css")],

@@ -142,14 +142,14 @@ class Explorer:
 
     def __init__(self, page: Page) -> None:
         self.root = page.locator(".trex-explorer").first
-        self.panel = self.root.locator("section.trex-detail")
-        self.answer = self.panel.locator(".trex-answer").first
-        self.form = self.panel.locator("form.trex-form").first
-        self.error = self.root.locator(".trex-error")
+        self.panel = self.root.locator("section.t-detail")
+        self.answer = self.panel.locator(".t-answer").first
+        self.form = self.panel.locator("form.t-form").first
+        self.error = self.root.locator(".t-error")
 
     def row(self, node: str) -> Locator:
         """A node's row in the outline."""
-        return self.root.locator(f".trex-rows [data-node='{node}']")
+        return self.root.locator(f".t-rows [data-node='{node}']")
 
     def button(self, action: str) -> Locator:
         """What is pressed for an action on the current node."""
@@ -166,20 +166,20 @@ class Explorer:
         self.button(action).click()
         if text is not None:
             self.form.locator("input").fill(text)
-            self.form.locator(".trex-do").click()
+            self.form.locator(".t-do").click()
         return self.answer
 
     def has(self, status: str) -> list[str]:
         """The nodes in a status, from the rows in sight, as the page says now."""
         nodes = "rows => rows.map(row => row.dataset.node)"
-        found: list[str] = self.root.locator(f".trex-rows [data-status={status}]").evaluate_all(nodes)
+        found: list[str] = self.root.locator(f".t-rows [data-status={status}]").evaluate_all(nodes)
         return found
 
     @property
     def statuses(self) -> dict[str, str]:
         """The status of every row in sight, by node."""
         pairs = "rows => rows.map(row => [row.dataset.node, row.dataset.status])"
-        return dict(self.root.locator(".trex-rows [data-node]").evaluate_all(pairs))
+        return dict(self.root.locator(".t-rows [data-node]").evaluate_all(pairs))
 
     @property
     def has_focus(self) -> bool:

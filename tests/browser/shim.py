@@ -96,4 +96,4 @@ def known_of(tree: Tree, log: str) -> dict[str, Any]:
 
 def row(page: Page, node: str) -> Locator:
     """A row of the outline."""
-    return page.locator(f".trex-rows [data-node='{node}']")
+    return page.locator(f".t-rows [data-node='{node}']")

@@ -31,12 +31,12 @@ def busy() -> Tree:
 def place_in_list(page: Page, node: str) -> float:
     """How far below the list's visible top a row stands, in pixels."""
     top = "e => e.getBoundingClientRect().y"
-    found: float = row(page, node).evaluate(top) - page.locator(".trex-list").evaluate(top)
+    found: float = row(page, node).evaluate(top) - page.locator(".t-list").evaluate(top)
     return found
 
 
 def panel(page: Page) -> Locator:
-    return page.locator(".trex-detail")
+    return page.locator(".t-detail")
 
 
 def action(page: Page, name: str) -> Locator:
@@ -44,11 +44,11 @@ def action(page: Page, name: str) -> Locator:
 
 
 def submit(page: Page) -> Locator:
-    return panel(page).locator(".trex-form .trex-do")
+    return panel(page).locator(".t-form .t-do")
 
 
 def answer(page: Page) -> Locator:
-    return panel(page).locator(".trex-answer").first
+    return panel(page).locator(".t-answer").first
 
 
 # Deciding
@@ -68,8 +68,8 @@ def test_approve_by_click_is_pending_at_once_and_then_answered(page: Page, busy:
 
 def test_the_pending_mark_is_there_before_the_click_returns(page: Page, busy: Tree) -> None:
     Shown(page, busy)
-    script = """() => { document.querySelector('.trex-detail [data-action=approve]').click();
-      return document.querySelector('.trex-detail .trex-answer').dataset.state; }"""
+    script = """() => { document.querySelector('.t-detail [data-action=approve]').click();
+      return document.querySelector('.t-detail .t-answer').dataset.state; }"""
     assert page.evaluate(script) == "pending"
 
 
@@ -148,7 +148,7 @@ def test_what_costs_or_deletes_is_asked_about_once(page: Page, busy: Tree) -> No
     shown = Shown(page, busy)
     page.get_by_role("button", name="Approve all 2").click()
     shown.reply(ok=True, text="", asks="Would approve n3, n4: 2 experiments, about 24 s.", code="%trex approve n3 n4")
-    asked = page.locator(".trex-header .trex-answer")
+    asked = page.locator(".t-header .t-answer")
     expect(asked).to_contain_text("2 experiments, about 24 s. Go on?")
     asked.get_by_role("button", name="No").click()
     expect(asked).to_be_hidden()
@@ -175,12 +175,12 @@ def test_a_question_takes_the_focus_of_who_acted_and_escape_says_no(page: Page, 
 
 def test_the_study_can_be_steered_from_the_header(page: Page, busy: Tree) -> None:
     shown = Shown(page, trees.tree_of(BUSY, ev.JobsAllowed(jobs=1)))
-    header = page.locator(".trex-header")
+    header = page.locator(".t-header")
     header.get_by_role("button", name="Pause").click()
     shown.reply(ok=True, text="Paused.")
     header.get_by_role("button", name="Policy").click()
     header.get_by_label("Policy").select_option("gbfs")
-    header.locator(".trex-form .trex-do").click()
+    header.locator(".t-form .t-do").click()
     shown.reply(ok=True, text="Policy gbfs.")
     header.get_by_role("button", name="Auto").click()
     header.get_by_label("Until so many rounds").fill("6")
@@ -190,15 +190,15 @@ def test_the_study_can_be_steered_from_the_header(page: Page, busy: Tree) -> Non
 
 def test_marked_experiments_are_decided_on_together(page: Page, busy: Tree) -> None:
     shown = Shown(page, busy)
-    row(page, "n3").locator(".trex-mark").click()
+    row(page, "n3").locator(".t-mark").click()
     row(page, "n4").click(modifiers=["Control"])
-    bulk = page.locator(".trex-bulk")
+    bulk = page.locator(".t-bulk")
     expect(bulk).to_contain_text("2 marked")
     bulk.get_by_role("button", name="Approve").click()
     assert shown.commands == [{"do": "approve", "nodes": ["n3", "n4"]}]
     expect(row(page, "n3")).to_contain_text("sent …")
     expect(row(page, "n4")).to_contain_text("sent …")
-    row(page, "n1").locator(".trex-mark").click()
+    row(page, "n1").locator(".t-mark").click()
     expect(bulk.get_by_role("button", name="Approve", exact=True)).to_be_hidden()  # n1 has run
 
 
@@ -209,7 +209,7 @@ def test_clicks_are_kept_as_magics_to_be_replayed(page: Page, busy: Tree) -> Non
         action(page, "Approve").click()
         shown.reply(ok=True, text=f"Approved {node}.", code=f"%trex approve {node}")
     page.get_by_text("Your clicks as magics").click()
-    assert page.locator(".trex-header pre").inner_text() == "%trex approve n3\n%trex approve n4"
+    assert page.locator(".t-header pre").inner_text() == "%trex approve n3\n%trex approve n4"
 
 
 def test_a_magic_can_be_copied(page: Page, busy: Tree) -> None:
@@ -245,7 +245,7 @@ def test_a_plan_is_edited_in_place_and_weighed_while_it_is_typed(page: Page, bus
     page.keyboard.press("Enter")
     assert shown.commands == [{"do": "edit", "node": "n3", "fields": {"r": "64"}}]
     shown.reply(ok=False, text="n3 was already approved by human at 14:02 UTC.")
-    expect(form.locator(".trex-verdict")).to_contain_text("already approved by human")
+    expect(form.locator(".t-verdict")).to_contain_text("already approved by human")
     expect(form.get_by_label("r", exact=True)).to_have_value("64")
     page.keyboard.press("Enter")
     shown.reply(ok=True, text="Edited n3.")
@@ -260,7 +260,7 @@ def test_a_bad_value_is_explained_and_nothing_typed_is_lost(page: Page, busy: Tr
     form.get_by_label("r", exact=True).fill("many")
     page.wait_for_function("window.sent.at(-1).question?.ask === 'weigh'")
     page.evaluate("window.emit('msg:custom', { id: window.sent.at(-1).id, ok: false, text: 'r: not a number' })")
-    expect(form.locator(".trex-verdict")).to_have_text("r: not a number")
+    expect(form.locator(".t-verdict")).to_have_text("r: not a number")
     expect(form.get_by_label("r", exact=True)).to_have_value("many")
     page.keyboard.press("Escape")
     expect(form).to_be_hidden()
@@ -285,8 +285,8 @@ def test_the_panel_says_what_the_kernel_knows(page: Page, busy: Tree) -> None:
 def test_two_experiments_stand_side_by_side(page: Page, busy: Tree) -> None:
     Shown(page, busy, log="a log")
     page.evaluate("c => { window.answers.comparison = () => c; }", comparison(busy, node_id(1), node_id(3)))
-    row(page, "n1").locator(".trex-mark").click()
-    row(page, "n3").locator(".trex-mark").click()
+    row(page, "n1").locator(".t-mark").click()
+    row(page, "n3").locator(".t-mark").click()
     page.get_by_role("button", name="Compare").click()
     expect(panel(page).get_by_role("heading", level=3)).to_have_text("n1 against n3")
     expect(panel(page).get_by_role("columnheader", name="n3").first).to_be_visible()
@@ -296,10 +296,10 @@ def test_two_experiments_stand_side_by_side(page: Page, busy: Tree) -> None:
 
 def test_rows_are_searched_filtered_and_sorted(page: Page, busy: Tree) -> None:
     Shown(page, busy)
-    ids = "() => [...document.querySelectorAll('.trex-rows [data-node]')].map((e) => e.dataset.node)"
+    ids = "() => [...document.querySelectorAll('.t-rows [data-node]')].map((e) => e.dataset.node)"
     page.get_by_label("Search experiments").fill("idea 2")
     assert page.evaluate(ids) == ["n0", "n1", "n2"]
-    expect(page.locator(".trex-toolbar")).to_contain_text("3 of 5 experiments")
+    expect(page.locator(".t-toolbar")).to_contain_text("2 of 5 experiments")
     page.keyboard.press("Escape")
     page.get_by_label("Show", exact=True).select_option("waiting")
     assert page.evaluate(ids) == ["n0", "n1", "n3", "n4"]
@@ -308,7 +308,7 @@ def test_rows_are_searched_filtered_and_sorted(page: Page, busy: Tree) -> None:
     page.get_by_label("Show", exact=True).select_option("all")
     page.get_by_label("Sort", exact=True).select_option("score")
     assert page.evaluate(ids)[:2] == ["n1", "n0"]
-    expect(page.locator(".trex-rows [aria-level='2']")).to_have_count(0)
+    expect(page.locator(".t-rows [aria-level='2']")).to_have_count(0)
     page.get_by_label("Search experiments").fill("nothing like this")
     expect(page.get_by_text("No experiment fits.")).to_be_visible()
 
@@ -354,7 +354,7 @@ def test_rows_are_marked_with_the_keyboard(page: Page, busy: Tree) -> None:
     row(page, "n3").click()
     page.keyboard.press("Shift+ArrowDown")
     assert page.locator("[data-marked]").evaluate_all("e => e.map((x) => x.dataset.node)") == ["n3", "n4"]
-    expect(page.locator(".trex-rows [aria-selected=true]")).to_have_count(2)
+    expect(page.locator(".t-rows [aria-selected=true]")).to_have_count(2)
     page.keyboard.press("Space")
     expect(page.locator("[data-marked]")).to_have_count(1)
     page.keyboard.press("Control+a")
@@ -397,8 +397,8 @@ def test_no_key_leaves_the_widget(page: Page, busy: Tree) -> None:
 def test_changes_are_told_politely_and_in_one_sentence(page: Page, busy: Tree) -> None:
     shown = Shown(page, busy)
     shown.show(trees.tree_of(BUSY, trees.approved(3), trees.proposed(5)))
-    expect(page.locator(".trex-news")).to_have_text("n3 approved; n5 proposed")
-    expect(page.locator(".trex-news")).to_have_attribute("aria-live", "polite")
+    expect(page.locator(".t-news")).to_have_text("n3 approved; n5 proposed")
+    expect(page.locator(".t-news")).to_have_attribute("aria-live", "polite")
 
 
 # Updates
@@ -407,7 +407,7 @@ def test_changes_are_told_politely_and_in_one_sentence(page: Page, busy: Tree) -
 def test_an_update_keeps_focus_place_and_what_was_typed(page: Page) -> None:
     many = [trees.proposed(i) for i in range(1, 60)]
     shown = Shown(page, trees.tree_of(many))
-    page.locator(".trex-list").evaluate("e => e.scrollTop = 1200")
+    page.locator(".t-list").evaluate("e => e.scrollTop = 1200")
     row(page, "n45").click()
     place = place_in_list(page, "n45")
     action(page, "Redirect").click()
@@ -472,11 +472,11 @@ def test_two_clients_do_not_take_each_others_answers(page: Page, busy: Tree) -> 
 def test_a_kernel_that_is_gone_is_said_at_once_and_nothing_can_be_pressed(page: Page, busy: Tree) -> None:
     shown = Shown(page, busy)
     page.evaluate("() => { window.isDead = true; window.emit('comm_live_update'); }")
-    expect(page.locator(".trex-error")).to_contain_text("%trex start colours again")
+    expect(page.locator(".t-error")).to_contain_text("%trex start colours again")
     action(page, "Approve").click(force=True)
     assert shown.commands == []
     page.evaluate("() => { window.isDead = false; window.emit('msg:custom', {}); }")
-    expect(page.locator(".trex-error")).to_be_hidden()
+    expect(page.locator(".t-error")).to_be_hidden()
 
 
 def test_nothing_is_left_after_cleanup(page: Page, busy: Tree) -> None:
@@ -656,5 +656,51 @@ def test_what_was_drawn_unseen_is_whole_when_it_is_shown(page: Page) -> None:
     page.evaluate("document.getElementById('host').style.display = 'block'")
     expect(row(page, "n12")).to_be_visible()
     expect(row(page, "n1")).to_be_visible()
-    page.locator(".trex-panes").evaluate("e => { e.style.height = '700px'; }")
+    page.locator(".t-panes").evaluate("e => { e.style.height = '700px'; }")
     expect(row(page, "n21")).to_be_visible()
+
+
+def test_a_refused_form_stays_with_what_was_typed(page: Page, busy: Tree) -> None:
+    shown = Shown(page, busy)
+    action(page, "Plan children").click()
+    page.keyboard.type("0")  # over the number that stood there
+    page.keyboard.press("Enter")
+    assert shown.commands == [{"do": "propose", "under": "n3", "n": "0"}]
+    shown.reply(ok=False, text="n: Input should be greater than or equal to 1 — another value")
+    expect(page.get_by_label("Proposals that should wait")).to_be_focused()
+    expect(page.get_by_label("Proposals that should wait")).to_have_value("0")
+    page.keyboard.type("4")
+    page.keyboard.press("Enter")
+    shown.reply(ok=True, text="Asked for 4 proposals.")
+    expect(page.get_by_label("Proposals that should wait")).to_be_hidden()
+
+
+def test_a_second_click_of_a_double_click_does_nothing(page: Page, busy: Tree) -> None:
+    shown = Shown(page, busy)
+    page.evaluate("window.answers.none = 0")
+    action(page, "Approve").dblclick()
+    assert shown.commands == [{"do": "approve", "nodes": ["n3"]}]
+
+
+def test_a_click_on_plain_text_keeps_the_focus_in_the_explorer(page: Page, busy: Tree) -> None:
+    Shown(page, busy, log="a log")
+    page.evaluate("window.keys = []; document.addEventListener('keydown', (e) => window.keys.push(e.key))")
+    for place in (".t-goal", ".t-detail h3", ".t-section p", "canvas"):
+        page.locator(place).first.click(position={"x": 3, "y": 3})
+        page.keyboard.press("b")
+        assert page.evaluate("document.querySelector('.trex-explorer').contains(document.activeElement)"), place
+    assert page.evaluate("window.keys") == []
+    page.get_by_role("button", name="Map", exact=True).click()
+    page.wait_for_function("document.querySelector('canvas').dataset.k")
+    page.locator("canvas").click(position={"x": 60, "y": 160})
+    page.keyboard.press("d")
+    assert page.evaluate("window.keys") == []
+
+
+def test_another_row_is_read_from_its_top(page: Page, busy: Tree) -> None:
+    page.add_style_tag(content=".t-detail { max-height: 120px !important; }")
+    Shown(page, busy, log="a log\n" * 40)
+    row(page, "n1").click()
+    panel(page).evaluate("e => { e.scrollTop = 200; }")
+    row(page, "n3").click()
+    assert panel(page).evaluate("e => e.scrollTop") == 0

@@ -90,7 +90,7 @@ def day(tour: Notebook) -> Notebook:
 
 def until_it_moves(row: Locator) -> None:
     """Wait until a row's job is further than now."""
-    cell = row.locator(".trex-curve")
+    cell = row.locator(".t-curve")
     expect(cell).not_to_have_js_property("innerHTML", cell.inner_html())
 
 
@@ -116,7 +116,7 @@ def test_a_proposal_is_approved_by_mouse_while_a_job_runs(day: Notebook) -> None
     assert explorer.has("running")
     expect(explorer.act(node, "prune", "enough for today")).to_contain_text(f"Pruned {node}")
     expect(explorer.row("n1")).to_have_attribute("data-status", "succeeded")
-    expect(explorer.row("n1").locator(".trex-value")).to_have_text(re.compile(r"^0\.\d+ ± 0\.\d+$"))
+    expect(explorer.row("n1").locator(".t-value")).to_have_text(re.compile(r"^0\.\d+ ± 0\.\d+$"))
 
 
 def test_a_click_is_answered_while_a_cell_blocks(day: Notebook, lab: Lab) -> None:
@@ -126,7 +126,7 @@ def test_a_click_is_answered_while_a_cell_blocks(day: Notebook, lab: Lab) -> Non
     shoot(day, "3-running", explorer.root)
     node = explorer.has("proposed")[0]
     explorer.select(node)
-    expect(explorer.panel.locator(".trex-section").first).to_be_visible()
+    expect(explorer.panel.locator(".t-section").first).to_be_visible()
     explorer.answer.evaluate(RECORD)
     day.start(BLOCK)
     expect(day.cell(BLOCK).locator(".jp-InputPrompt")).to_have_text("[*]:")

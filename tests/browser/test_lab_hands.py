@@ -117,7 +117,7 @@ def test_a_proposal_is_approved_pruned_and_redirected_by_keyboard_alone(
     walk(explorer, three, press)
     press("r", *"rank 32", "Enter")
     expect(explorer.answer).to_contain_text(f"Redirected {three}")
-    expect(explorer.root.locator(".trex-rows [data-node]")).to_have_count(before + 1)
+    expect(explorer.root.locator(".t-rows [data-node]")).to_have_count(before + 1)
     assert explorer.has_focus
     press("Escape")
     expect(explorer.row(three)).to_be_focused()
@@ -165,7 +165,7 @@ def test_no_key_in_the_explorer_changes_a_cell(desk: Notebook, waiting: list[str
 def edit_form(explorer: Explorer, node: str) -> Locator:
     """The form that changes a plan, opened by mouse."""
     explorer.select(node)
-    expect(explorer.panel.locator(".trex-section").first).to_be_visible()
+    expect(explorer.panel.locator(".t-section").first).to_be_visible()
     explorer.button("edit").click()
     return explorer.panel.get_by_role("form", name="Edit plan")
 
@@ -176,30 +176,30 @@ def test_a_plan_is_edited_in_place_and_the_verdict_says_what_it_would_become(
     explorer, node = desk.explorer, waiting[0]
     form = edit_form(explorer, node)
     form.get_by_label("r", exact=True).fill("24")
-    expect(form.locator(".trex-verdict")).to_contain_text("r 24")
-    expect(form.locator(".trex-verdict")).to_have_attribute("data-state", "ok")
-    form.locator(".trex-do").click()
+    expect(form.locator(".t-verdict")).to_contain_text("r 24")
+    expect(form.locator(".t-verdict")).to_have_attribute("data-state", "ok")
+    form.locator(".t-do").click()
     expect(explorer.answer).to_contain_text(f"Edited {node}")
     expect(explorer.row(node)).to_contain_text("r 24")
 
 
 def test_a_bad_value_is_refused_in_words_and_nothing_typed_is_lost(desk: Notebook, waiting: list[str]) -> None:
     explorer, node = desk.explorer, waiting[0]
-    title = explorer.row(node).locator(".trex-title").inner_text()
+    title = explorer.row(node).locator(".t-title").inner_text()
     form = edit_form(explorer, node)
     form.get_by_label("r", exact=True).fill("many")
     form.get_by_label("learning_rate", exact=True).fill("0.0021")
-    expect(form.locator(".trex-verdict")).to_have_attribute("data-state", "failed")
-    expect(form.locator(".trex-verdict")).to_contain_text(re.compile(r"\br\b"))
-    form.locator(".trex-do").click()
+    expect(form.locator(".t-verdict")).to_have_attribute("data-state", "failed")
+    expect(form.locator(".t-verdict")).to_contain_text(re.compile(r"\br\b"))
+    form.locator(".t-do").click()
     expect(explorer.row(node)).not_to_contain_text("sent …")
     expect(form.get_by_label("r", exact=True)).to_have_value("many")
     expect(form.get_by_label("learning_rate", exact=True)).to_have_value("0.0021")
     form.get_by_label("r", exact=True).fill("12")
-    form.locator(".trex-do").click()
+    form.locator(".t-do").click()
     expect(explorer.answer).to_have_attribute("data-state", "ok")
     expect(explorer.row(node)).to_contain_text("r 12")
-    assert explorer.row(node).locator(".trex-title").inner_text() != title
+    assert explorer.row(node).locator(".t-title").inner_text() != title
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
@@ -208,7 +208,7 @@ def test_axe_finds_nothing_to_object_to(desk: Notebook, waiting: list[str], them
     desk.theme(theme)
     explorer.act(waiting[0], "prune")
     expect(explorer.form.locator("input")).to_be_focused()
-    expect(explorer.panel.locator(".trex-section").first).to_be_visible()
+    expect(explorer.panel.locator(".t-section").first).to_be_visible()
     found = violations(desk.page, ".trex-explorer")
     desk.page.keyboard.press("Escape")
     edit_form(explorer, waiting[1])

@@ -31,25 +31,25 @@ def shown(page: Page, large: Tree) -> Shown:
 
 
 def test_only_rows_in_sight_are_in_the_page(page: Page, shown: Shown) -> None:
-    assert page.locator(".trex-rows [data-node]").count() < 60
-    page.locator(".trex-list").evaluate("e => e.scrollTop = 150000")
-    expect(page.locator(".trex-rows [aria-rowindex='5002']")).to_be_visible()
-    assert page.locator(".trex-rows [data-node]").count() < 60
-    expect(page.locator(".trex-rows [tabindex='0']")).to_have_count(1)  # the current row keeps the tab stop
+    assert page.locator(".t-rows [data-node]").count() < 60
+    page.locator(".t-list").evaluate("e => e.scrollTop = 150000")
+    expect(page.locator(".t-rows [aria-rowindex='5002']")).to_be_visible()
+    assert page.locator(".t-rows [data-node]").count() < 60
+    expect(page.locator(".t-rows [tabindex='0']")).to_have_count(1)  # the current row keeps the tab stop
     expect(page.get_by_role("treegrid")).to_have_attribute("aria-rowcount", str(MANY + 1))
 
 
 def test_the_last_row_is_reached_by_key(page: Page, shown: Shown) -> None:
-    page.locator(".trex-rows [tabindex='0']").focus()
+    page.locator(".t-rows [tabindex='0']").focus()
     page.keyboard.press("End")
-    expect(page.locator(".trex-rows [data-current]")).to_be_focused()
-    expect(page.locator(".trex-rows [data-current]")).to_have_attribute("aria-rowindex", str(MANY + 1))
+    expect(page.locator(".t-rows [data-current]")).to_be_focused()
+    expect(page.locator(".t-rows [data-current]")).to_have_attribute("aria-rowindex", str(MANY + 1))
 
 
 def test_one_changed_node_is_one_row_in_the_page(page: Page, shown: Shown, large: Tree) -> None:
     page.evaluate("""() => { window.touched = new Set(); new MutationObserver((all) => all.forEach((m) => {
       const at = (m.target.closest ? m.target : m.target.parentElement)?.closest("[data-node]");
-      if (at) window.touched.add(at.dataset.node); })).observe(document.querySelector(".trex-rows"),
+      if (at) window.touched.add(at.dataset.node); })).observe(document.querySelector(".t-rows"),
       { subtree: true, childList: true, attributes: true, characterData: true }); }""")
     noted = ev.Stamped(seq=large.seq + 1, time=1.0, actor="human", event=ev.NodePruned(node=node_id(MANY - 1)))
     shown.show(large.apply(noted))

@@ -45,7 +45,7 @@ OPEN = """async ({ code, state }) => {
   await window.frame();
   return [loaded - start, performance.now() - loaded];
 }"""
-SCROLL = """() => { const list = document.querySelector(".trex-list");
+SCROLL = """() => { const list = document.querySelector(".t-list");
   return window.frames(120, (i) => { list.scrollTop = 400 + i * 97; }); }"""
 PAN = """async () => { const canvas = document.querySelector("canvas");
   const at = canvas.getBoundingClientRect();

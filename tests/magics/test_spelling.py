@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from IPython.core.inputtransformer2 import TransformerManager
 from IPython.core.interactiveshell import InteractiveShell
 
 from tests.scenarios.house import NAME, House
@@ -22,11 +24,14 @@ HARD = 'say "yes", don\'t say\n`no` $x {y} \\n'
 COMMANDS: list[cmd.Command] = [
     cmd.Approve(nodes=(N1,)), cmd.Approve(nodes=(N1, N2)), cmd.Prune(nodes=(N1, N2)),
     cmd.Prune(nodes=(N1,), why="too slow"), cmd.Prune(nodes=(N1,), why='it\'s "too" $low \\ {x}'),
+    cmd.Prune(nodes=(N1,), why="-x"), cmd.Prune(nodes=(N1,), why="--dry-run"), cmd.Prune(nodes=(N1,), why="--why=a b"),
     cmd.Restore(nodes=(N3,)),
     cmd.Redirect(node=N2, text="keep the data, try rank 32"), cmd.Redirect(node=N2, text='say "yes"'),
     cmd.Redirect(node=N2, text="don't"), cmd.Redirect(node=N2, text=HARD), cmd.Redirect(node=N2, text='"quoted"'),
     cmd.Redirect(node=N2, text="-1 is too low"), cmd.Redirect(node=N1, run=RunId("n1.1"), text="fork"),
     cmd.Note(node=N1, text="mind the gap"), cmd.Note(node=N1, text=HARD),
+    *(cmd.Note(node=N1, text=f"a{end}b") for end in "\r\f\x85\u2028"), cmd.SetBudget(minutes=1234567.5),
+    cmd.SetBudget(price_per_hour=123.45678), cmd.ChoosePolicy(name="uct", c=0.1234567),
     cmd.Edit(node=N1, fields={"r": 32}), cmd.Edit(node=N1, fields={"learning_rate": 3e-3, "use_rslora": True}),
     cmd.Edit(node=N1, fields={"target_modules": ["q_proj", "v_proj"]}), cmd.Edit(node=N1, fields={"r": "64"}),
     cmd.Propose(n=5), cmd.Propose(n=4, under=N1, runs=2), cmd.Run(), cmd.Run(jobs=2), cmd.Pause(), cmd.Resume(),
@@ -75,8 +80,7 @@ def test_the_magic_does_what_the_command_does(command: cmd.Command, build: Calla
         study.prune("n3")
     session = Session(InteractiveShell())  # type: ignore[no-untyped-call]
     session._study = theirs
-    line, _, cell = spelled(command).partition("\n")
-    call = (line.split("trex ", 1)[1], cell if line.startswith("%%") else None)
+    call = as_run(spelled(command))
     expected = outcome(lambda: ours.do(as_read(command)), clicked)
     assert outcome(lambda: session.call(*call), typed) == expected
 
@@ -87,3 +91,12 @@ def as_read(command: cmd.Command) -> cmd.Command:
         return command
     fields = {k: typed_value(v) if isinstance(v, str) else v for k, v in command.fields.items()}
     return command.model_copy(update={"fields": fields})
+
+
+def as_run(code: str) -> tuple[str, str | None]:
+    """The line and the cell that IPython makes of what stands in a cell."""
+    (call,) = ast.parse(TransformerManager().transform_cell(code)).body  # type: ignore[no-untyped-call]
+    assert isinstance(call, ast.Expr)
+    assert isinstance(call.value, ast.Call)
+    _, line, *cell = [ast.literal_eval(a) for a in call.value.args]
+    return line, cell[0] if cell else None

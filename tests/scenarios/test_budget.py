@@ -74,6 +74,17 @@ def test_an_endless_budget_is_not_a_number(build: Build) -> None:
         build().open().budget(minutes=float("inf"))
 
 
+def test_numbers_beyond_reason_are_refused_and_the_study_lives_on(build: Build) -> None:
+    study = build().open()
+    with pytest.raises(CommandError, match="less than"):
+        study.budget(rounds=10**400)
+    with pytest.raises(CommandError, match="less than"):
+        study.budget(minutes=1e308)
+    with pytest.raises(CommandError, match="less than"):
+        study.auto(hours=1e308)
+    assert study.plan(1).nodes
+
+
 def test_the_hours_of_auto_are_up(build: Build) -> None:
     study = build().open()
     study.auto(hours=1e-9)

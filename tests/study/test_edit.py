@@ -8,7 +8,7 @@ from trex_nb.core.plan import Plan
 from trex_nb.core.recipe import DataRecipe, Decontaminate, Dedup, Filter, Load, Match, NearDedup, Sample, Template
 from trex_nb.errors import CommandError
 from trex_nb.search.space import space_for
-from trex_nb.study.edit import edited
+from trex_nb.study.edit import edited, typed
 from trex_nb.testing.trees import BASE, FACTS, lora_plan
 
 SPACE = space_for(FACTS, BASE)
@@ -68,3 +68,9 @@ def test_what_cannot_be_is_refused_in_two_lines(fields: dict[str, Any], said: st
         edited(PLAN, fields, SPACE)
     assert said in str(error.value)
     assert len(str(error.value).splitlines()) == 2
+
+
+@pytest.mark.parametrize("text", ["[" * 3000, "0x" + "f" * 5000, "2024-13-01", "a: b: c"])
+def test_what_cannot_be_read_or_told_back_is_no_value(text: str) -> None:
+    with pytest.raises(CommandError, match="is not a value"):
+        typed(text)

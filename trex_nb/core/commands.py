@@ -82,8 +82,8 @@ class Auto(Frozen):
     """Propose, approve and run without asking until the study has `rounds` rounds in all or `hours` have passed."""
 
     do: Literal["auto"] = "auto"
-    rounds: int | None = Field(None, ge=1)
-    hours: float | None = Field(None, gt=0)
+    rounds: int | None = Field(None, ge=1, le=100_000)
+    hours: float | None = Field(None, gt=0, le=100_000, allow_inf_nan=False)
     jobs: int | None = Field(None, ge=1, le=1024)
     runs: int = Field(1, ge=1, le=5)
 
@@ -134,10 +134,10 @@ class SetBudget(Frozen):
     """Change what the study may spend in all; None leaves a limit as it is."""
 
     do: Literal["set_budget"] = "set_budget"
-    rounds: int | None = Field(None, ge=1)
-    minutes: float | None = Field(None, gt=0)
-    samples: int | None = Field(None, ge=1)
-    price_per_hour: float | None = Field(None, ge=0)
+    rounds: int | None = Field(None, ge=1, le=100_000)
+    minutes: float | None = Field(None, gt=0, le=1e9, allow_inf_nan=False)
+    samples: int | None = Field(None, ge=1, le=10**12)
+    price_per_hour: float | None = Field(None, ge=0, le=1e9, allow_inf_nan=False)
     currency: str | None = Field(None, max_length=8)
 
 

@@ -261,7 +261,7 @@ def state_words(tree: Tree) -> str:
     parts = ["paused"] if tree.is_paused else []
     if tree.auto:
         until = f" or {moment(tree.auto.until)}" if tree.auto.until is not None else ""
-        parts.append(f"auto until {tree.auto.rounds} rounds{until}")
+        parts.append(f"auto until round {tree.auto.rounds}{until}" + " when resumed" * tree.is_paused)
     if by[Status.RUNNING]:
         parts.append(f"running {names(by[Status.RUNNING])}")
     if again := progress_words(tree):

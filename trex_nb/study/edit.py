@@ -52,9 +52,11 @@ def typed(text: str) -> Any:
     """A value as a person types it: `32`, `3e-3`, `true`, `cosine`, `[q_proj, v_proj]`; raises `CommandError` for
     what cannot be read."""
     try:
-        return as_number(yaml.safe_load(text))
-    except (yaml.YAMLError, ValueError) as error:  # the latter for what looks like a date and is none
+        value = as_number(yaml.safe_load(text))
+        repr(value)  # what cannot be told back is nothing that a field may hold
+    except (yaml.YAMLError, ValueError, RecursionError) as error:  # ValueError: what looks like a date and is none
         raise CommandError(f"{text.strip()[:60]!r} is not a value.", "such as 32, 3e-3, true or [a, b]") from error
+    return value
 
 
 def as_number(value: Any) -> Any:
@@ -90,7 +92,7 @@ def edited(plan: Plan, fields: Mapping[str, Any], space: Space) -> Plan:
         return Plan.model_validate({k: _plain(v) for k, v in changed.items()})
     except ValidationError as error:
         first = error.errors()[0]
-        where = first["loc"][-1] if first["loc"] else "?"
+        where = next((p for p in reversed(first["loc"]) if p in known), "?")  # a union names its branches too
         if first["type"] == "extra_forbidden":
             method = fields.get("method", plan.configs[0].method)
             raise CommandError(f"{where}: the method {method} does not have it.", "leave the field out") from error

@@ -6,7 +6,6 @@ safe. A command that comes too late, or names something that is not there, is re
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -283,10 +282,11 @@ def _auto(c: cmd.Auto, s: Situation) -> Handled:
     if rounds - s.tree.rounds < 1:
         if s.rounds_left < 1:
             raise over_budget(s.tree)
-        return Handled((), f"The study already has {_count(s.tree.rounds, 'round')}.")
+        more = f"%trex auto --rounds {math.floor(s.tree.rounds) + 2} for two more"
+        return Handled((), f"Nothing to do: the study already has {_count(s.tree.rounds, 'round')} in all. {more}.")
     if is_minutes_spent(s.tree):
         raise over_budget(s.tree)
-    until = s.now + c.hours * 3600 if c.hours and math.isfinite(c.hours) else None  # counts anew each time
+    until = s.now + c.hours * 3600 if c.hours else None  # counts anew each time
     event = ev.AutoStarted(rounds=rounds, jobs=c.jobs or s.tree.jobs or s.jobs, until=until, runs=c.runs)
     capped = " (the budget's last)" if c.rounds and c.rounds > rounds else ""
     waits = f" {_names([n.id for n in s.waiting])} will be approved too." if s.waiting else ""
@@ -369,10 +369,6 @@ def _unless_spent(s: Situation, handled: Handled) -> Handled:
 
 
 def _set_budget(c: cmd.SetBudget, s: Situation) -> Handled:
-    if c.minutes is not None and not math.isfinite(c.minutes):
-        raise CommandError("A budget is a finite number of minutes.", "%trex budget --minutes 600")
-    if c.price_per_hour is not None and not math.isfinite(c.price_per_hour):
-        raise CommandError("A price is a finite number.", '%trex budget --price "2.50 EUR"')
     named = ("rounds", "minutes", "samples", "price_per_hour", "currency")
     changed = {n: v for n in named if (v := getattr(c, n)) is not None}
     budget = s.tree.budget.model_copy(update=changed)

@@ -23,7 +23,14 @@ def _line(*parts: object) -> str:
 
 
 def _option(name: str, value: object, default: object = None) -> str:
-    return "" if value in (None, default) else f"--{name} {_word(f'{value:g}' if isinstance(value, float) else value)}"
+    return (
+        "" if value in (None, default) else f"--{name} {_word(_figure(value) if isinstance(value, float) else value)}"
+    )
+
+
+def _figure(value: float) -> str:
+    """In brief where that is all of it."""
+    return f"{value:g}" if float(f"{value:g}") == value else repr(value)
 
 
 def _word(value: object) -> str:
@@ -40,7 +47,13 @@ def _on_nodes(c: cmd.Approve | cmd.Restore) -> str:
 
 
 def _prune(c: cmd.Prune) -> str:
-    return _line("prune", *c.nodes, f"--why {_word(c.why)}" if c.why else "")
+    return _line("prune", *c.nodes, _why(c.why))
+
+
+def _why(text: str) -> str:
+    word = _word(text)
+    between = "=" if word.strip("'\"").startswith("-") else " "  # "--why -x" reads as two options
+    return word and f"--why{between}{word}"
 
 
 def _on_names(c: cmd.Stop | cmd.Resume) -> str:
@@ -57,7 +70,7 @@ def _note(c: cmd.Note) -> str:
 
 def _with_words(name: str, target: str, text: str) -> str:
     """The magic takes a person's words as they stand between quotes, without escapes; a cell takes any."""
-    free = next((q for q in "\"'" if q not in text and "\n" not in text), None)
+    free = next((q for q in "\"'" if q not in text and text.splitlines() == [text]), None)
     return f"%%trex {name} {target}\n{text}" if free is None else f"%trex {name} {target} {free}{text}{free}"
 
 
@@ -70,7 +83,7 @@ def _typed(value: Any) -> str:
         return str(value).lower()
     if isinstance(value, (list, tuple)):
         return f"[{', '.join(map(str, value))}]"
-    return f"{value:g}" if isinstance(value, float) else str(value)
+    return _figure(value) if isinstance(value, float) else str(value)
 
 
 def _propose(c: cmd.Propose) -> str:
@@ -92,7 +105,7 @@ def _finalize(c: cmd.Finalize) -> str:
 
 
 def _budget(c: cmd.SetBudget) -> str:
-    price = None if c.price_per_hour is None else f"{c.price_per_hour:g} {c.currency or ''}".strip()
+    price = None if c.price_per_hour is None else f"{_figure(c.price_per_hour)} {c.currency or ''}".strip()
     numbers = ((name, getattr(c, name)) for name in ("rounds", "minutes", "samples"))
     return _line("budget", *(_option(name, value) for name, value in numbers), _option("price", price))
 

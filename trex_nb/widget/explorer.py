@@ -152,12 +152,12 @@ class Explorer(anywidget.AnyWidget):  # type: ignore[misc]
         if isinstance(error, TrexError):
             return f"{error.what} — {error.hint}"
         if isinstance(error, ValidationError):
-            return f"That is no message: {_first_problem(error)}"
+            return f"{_first_problem(error)} — another value"
         self.trace = "".join(traceback.format_exception(error))
         return f"{type(error).__name__}: {error} — a fault in trex_nb; %trex debug has the trace"
 
     def _answer(self, ident: object, *, ok: bool = True, text: str = "", **more: Any) -> None:
-        self.send({"id": ident if isinstance(ident, str) else None, "ok": ok, "text": clean(text), **more})
+        self.send({"id": clean(ident) if isinstance(ident, str) else None, "ok": ok, "text": clean(text), **more})
 
     def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict[str, Any], dict[str, Any]]:
         """The live view with one line beside it for hosts that cannot show it."""
@@ -182,5 +182,5 @@ def _forget_route(comm: object) -> None:
 
 def _first_problem(error: ValidationError) -> str:
     first = error.errors(include_url=False, include_input=False)[0]
-    where = ".".join(map(str, first["loc"]))
-    return f"{where}: {first['msg']}" if where else first["msg"]
+    where = [str(part) for part in first["loc"]][-1:]
+    return ": ".join([*where, first["msg"]])

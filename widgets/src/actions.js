@@ -22,18 +22,19 @@ export function createActions(on) {
   const { requests } = store;
   const bar = group(on.label, {});
   const form = /** @type {HTMLFormElement} */ (el("form.form", { hidden: true }));
-  const answer = createAnswer(store, key, focusFirst);
+  const answer = createAnswer(store, key, () => focusFirst() || leave());
   /** @type {Map<string, Values>} what was typed, by target and action */
   const drafts = new Map();
   /** @type {string[]} */
   let targets = [];
   /** @type {Form | undefined} the action whose form is open */
   let chosen;
+  /** @type {Request | undefined} another view of the same model shows our requests too, and must not take the focus */
+  let ours;
   /** @type {Request | undefined} what the open form sent */
   let sent;
   /** @type {HTMLElement | undefined} */
   let last;
-  let isOurs = false; // another view of the same model shows our requests too, and must not take the focus
 
   const buttons = on.forms.map((action) => {
     const pressed = button(action.label, () => press(action), { "data-action": action.name, title: action.about, "aria-expanded": action.fields && "false" });
@@ -62,9 +63,8 @@ export function createActions(on) {
 
   /** @param {Form} action @param {Values} values */
   function send(action, values) {
-    isOurs = true;
     requests.send(key(), commandOf(action, targets, values));
-    sent = requests.latest(key());
+    sent = ours = requests.latest(key());
   }
 
   /** The form goes when its command was taken; what was refused stays, to be mended. */
@@ -77,8 +77,8 @@ export function createActions(on) {
     sent = undefined;
   }
 
-  /** @param {Form} action @param {boolean} [isMeant] whether the person asked for it */
-  function open(action, isMeant = true) {
+  /** @param {Form} action */
+  function open(action) {
     chosen = action;
     const values = drafts.get(draft(action)) ?? {};
     const inputs = (action.fields ?? []).map((field) => {
@@ -95,9 +95,9 @@ export function createActions(on) {
     };
     form.replaceChildren(...inputs.map((i) => i.label), el("button.do", {}, action.label), button("Cancel", close));
     drawForm();
-    if (!isMeant) return;
-    inputs[0].input.focus();
-    if (inputs[0].input instanceof HTMLInputElement) inputs[0].input.select();
+    const [{ input }] = inputs;
+    input.focus();
+    if (input instanceof HTMLInputElement) input.setSelectionRange(0, 99);
   }
 
   function close() {
@@ -131,9 +131,7 @@ export function createActions(on) {
       if (`${fresh}` !== `${targets}` && !on.key) {
         targets = fresh;
         chosen = sent = last = undefined;
-        const begun = on.forms.find((action) => drafts.has(draft(action)) && can.includes(action.name));
-        if (begun) open(begun, false);
-        else drawForm();
+        drawForm();
       }
       targets = fresh;
       const waits = requests.isWaiting(key());
@@ -147,7 +145,7 @@ export function createActions(on) {
         pressed.hidden = isOff;
         setAttribute(pressed, "aria-disabled", (waits || store.isGone) && "true");
       }
-      answer.show(isOurs);
+      answer.show(ours);
     },
     /** Goes to one action, opening its form. @param {string} name @returns {boolean} whether it is there */
     goTo(name) {
@@ -188,20 +186,21 @@ function createAnswer({ requests }, key, leave) {
 
   return {
     element,
-    /** @param {boolean} isOurs */
-    show(isOurs) {
+    /** @param {Request | undefined} ours what was given here: only its question takes the focus */
+    show(ours) {
       const request = requests.latest(key());
       const asks = request?.state === "asks";
       const isAsked = asks && yes.hidden;
-      if (!asks && hasFocus(element)) leave();
+      const isUndoable = request?.state === "ok" && request.command.do === "prune";
+      if (hasFocus(element) && !(hasFocus(undo) ? isUndoable : hasFocus(mark) ? request?.code : asks)) leave();
       shown = request;
       element.hidden = !request;
       setAttribute(element, "data-state", request?.state);
       show(request?.code ?? "");
       setText(text, request && request.text + (asks ? " Go on?" : ""));
       yes.hidden = no.hidden = !asks;
-      undo.hidden = !(request?.state === "ok" && request.command.do === "prune");
-      if (isAsked && isOurs) (request.command.do === "finalize" ? no : yes).focus();
+      undo.hidden = !isUndoable;
+      if (isAsked && request === ours) (request?.command.do === "finalize" ? no : yes).focus();
     },
   };
 }

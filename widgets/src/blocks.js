@@ -1,8 +1,9 @@
 // Draws the report's blocks (trex_nb/report/blocks.py). What is in them is text, whatever it looks like.
-import { el, listen, setChildren } from "./dom.js";
+import { el, listen, setChildren, setText } from "./dom.js";
 
 /** @typedef {import("./types.js").Block} Block */
 /** @typedef {import("./types.js").Section} Section */
+/** @typedef {{ part: HTMLElement, head: HTMLElement[], drawn: { key: string, element: HTMLElement }[] }} Part */
 
 /** @param {Block} block @returns {HTMLElement} */
 function drawn(block) {
@@ -25,17 +26,29 @@ export function createSections() {
   const element = el("div.sections", {});
   /** @type {Map<string, boolean>} */
   const folds = new Map();
-  /** @type {Map<string, { key: string, part: HTMLElement }>} */
+  /** @type {Map<string, Part>} */
   let parts = new Map();
 
-  /** @param {Section} section */
-  function create(section) {
-    const blocks = section.blocks.map(drawn);
-    if (!section.title) return el("div.section", {}, ...blocks);
-    const isOpen = !(folds.get(section.title) ?? section.folded);
-    const part = el("details.section", { open: isOpen }, el("summary", {}, section.title), ...blocks);
-    listen(part, "toggle", () => folds.set(section.title, !(/** @type {HTMLDetailsElement} */ (part).open)));
-    return part;
+  /** @param {Section} section @returns {Part} */
+  function create({ title, folded }) {
+    if (!title) return { part: el("div.section"), head: [], drawn: [] };
+    const head = el("summary", {}, title);
+    const part = el("details.section", { open: !(folds.get(title) ?? folded) }, head);
+    listen(part, "toggle", () => folds.set(title, !(/** @type {HTMLDetailsElement} */ (part).open)));
+    return { part, head: [head], drawn: [] };
+  }
+
+  /** A block that is the same stays; a text that grew is changed in its place, as one may be reading it. @param {Part} to @param {Block[]} blocks */
+  function fill(to, blocks) {
+    to.drawn = blocks.map((block, i) => {
+      const key = JSON.stringify(block);
+      const old = to.drawn[i];
+      if (old?.key === key) return old;
+      if (block.verbatim === undefined || old?.element.tagName !== "PRE") return { key, element: drawn(block) };
+      setText(old.element, block.verbatim);
+      return { key, element: old.element };
+    });
+    setChildren(to.part, [...to.head, ...to.drawn.map((b) => b.element)]);
   }
 
   return {
@@ -45,9 +58,9 @@ export function createSections() {
       /** @type {typeof parts} */
       const now = new Map();
       for (const section of sections) {
-        const key = JSON.stringify(section.blocks);
-        const old = parts.get(section.title);
-        now.set(section.title, old?.key === key ? old : { key, part: create(section) });
+        const part = parts.get(section.title) ?? create(section);
+        fill(part, section.blocks);
+        now.set(section.title, part);
       }
       parts = now;
       setChildren(element, [...now.values()].map((p) => p.part));

@@ -42,7 +42,7 @@ export function curves(runs) {
   const span = Math.max(...values) - low || 1;
   const x = (/** @type {number} */ step) => LEFT + (step / last) * (WIDTH - LEFT - 4);
   const y = (/** @type {number} */ v) => 6 + (1 - (v - low) / span) * (HEIGHT - BOTTOM - 12);
-  const chart = svg("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, class: "trex-curves", role: "img", "aria-label": drawn.map(described).join("; ") });
+  const chart = svg("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, class: "t-curves", role: "img", "aria-label": drawn.map(described).join("; ") });
   const text = (/** @type {string} */ said, /** @type {object} */ at) => svg("text", { fill: "currentColor", "font-size": 11, ...at }, said);
   const right = { x: LEFT - 5, "text-anchor": "end" };
   chart.append(text(figure(low + span), { ...right, y: 14 }), text(figure(low), { ...right, y: HEIGHT - BOTTOM }));
@@ -52,9 +52,9 @@ export function curves(runs) {
     for (const column of [1, 2]) {
       const points = /** @type {[number, number][]} */ (run.curve.filter((p) => p[column] !== null).map((p) => [x(p[0]), y(/** @type {number} */ (p[column]))]));
       if (!points.length) continue;
-      const style = { class: column === 1 ? "trex-loss" : "trex-held", "stroke-dasharray": DASHES[i % DASHES.length], fill: "none" };
+      const style = { class: column === 1 ? "t-loss" : "t-held", "stroke-dasharray": DASHES[i % DASHES.length], fill: "none" };
       chart.append(svg("polyline", { points: path(points), "stroke-width": column === 1 ? 1.2 : 2, ...style }));
-      if (column === 2) for (const [cx, cy] of points.slice(0, 12)) chart.append(svg("circle", { cx, cy, r: 2.5, class: "trex-held" }));
+      if (column === 2) for (const [cx, cy] of points.slice(0, 12)) chart.append(svg("circle", { cx, cy, r: 2.5, class: "t-held" }));
     }
   });
   return chart;

@@ -2,7 +2,7 @@
 import { createActions } from "./actions.js";
 import { createSections } from "./blocks.js";
 import { curves, described } from "./chart.js";
-import { button, createCode, el, onEscape, setChildren, setText } from "./dom.js";
+import { button, createCode, el, hasFocus, onEscape, setChildren, setText } from "./dom.js";
 import { createEdit } from "./edit.js";
 
 /** @typedef {import("./types.js").Row} Row */
@@ -48,14 +48,16 @@ export function createDetail({ store, leave }) {
     if (fields.length) edit.open(id, fields); // until the fields are there, the panel says what it waits for
   }
 
-  /** @param {Comparison | null} found */
-  function compare(found) {
+  /** @param {Comparison | null} found @param {boolean} [isGoing] the focus goes there */
+  function compare(found, isGoing = false) {
+    const had = hasFocus(element); // in what hides
     compared = found;
     draw();
-    if (found) close.focus();
+    if (found && (had || isGoing)) close.focus();
   }
 
   function draw() {
+    const had = hasFocus(columns);
     const { data, trouble } = row ? store.details(row.id) : {};
     setText(name, compared?.title ?? (row && `${row.id} ${row.glyph} ${row.status}  ${row.title}`));
     close.hidden = !compared;
@@ -67,6 +69,7 @@ export function createDetail({ store, leave }) {
     setText(waits, compared || data || store.isReadOnly ? trouble : trouble ?? "Asking the kernel for details …");
     sections.show((compared ?? data)?.sections ?? []);
     drawRuns(data?.runs ?? []);
+    if (had && (!hasFocus(columns) || (aside.hidden && hasFocus(aside)))) leave();
   }
 
   /** @param {RunDetails[]} found */
@@ -98,8 +101,15 @@ export function createDetail({ store, leave }) {
       draw();
     },
     compare,
-    goTo: actions.goTo,
-    focus: actions.focus,
+    /** @param {string} name */
+    goTo(name) {
+      if (compared) compare(null);
+      return actions.goTo(name);
+    },
+    focus() {
+      if (compared) compare(null);
+      return actions.focus();
+    },
   };
 }
 

@@ -14,7 +14,7 @@
 export function el(kind, attributes = {}, ...children) {
   const [tag, ...classes] = kind.split(".");
   const element = document.createElement(tag);
-  element.className = classes.map((c) => `trex-${c}`).join(" ");
+  element.className = classes.map((c) => `t-${c}`).join(" ");
   for (const [name, value] of Object.entries(attributes)) setAttribute(element, name, value);
   element.append(...children);
   return element;
@@ -71,6 +71,12 @@ export const focused = (inside) => /** @type {Document | ShadowRoot} */ (inside.
 
 /** Whether the focus is in `element`. @param {Element} element */
 export const hasFocus = (element) => element.contains(focused(element) ?? null);
+
+/** Hides an element or shows it; before it goes with the focus in it, `leave` gives that to another. @param {HTMLElement} element @param {boolean} isHidden @param {() => void} leave */
+export function hide(element, isHidden, leave) {
+  if (isHidden && hasFocus(element)) leave();
+  element.hidden = isHidden;
+}
 
 /**
  * @template {keyof HTMLElementEventMap} E

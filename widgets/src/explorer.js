@@ -3,7 +3,7 @@
 import { createActions } from "./actions.js";
 import { commandOf } from "./deeds.js";
 import { createDetail } from "./detail.js";
-import { button, createCode, el, group, hasFocus, listen, setAttribute, setText, terms } from "./dom.js";
+import { button, createCode, el, group, hasFocus, hide, listen, setAttribute, setText, terms } from "./dom.js";
 import { bestPath, isFiltered, listed, matching, SHOWN, SORTED } from "./listing.js";
 import { createMap } from "./map.js";
 import { createNews } from "./news.js";
@@ -129,7 +129,7 @@ function mount(host, store) {
 
   // JupyterLab would take arrow keys and letters for commands on cells; other hosts listen further up
   const panes = el("div.panes", {}, outline.element, map.element);
-  const root = el("div.explorer", { "data-lm-suppress-shortcuts": "true", tabindex: "-1" }, header.element, error, el("div.toolbar", {}, toolbar), panes, bulk, detail.element, news.element);
+  const root = el("div", { class: "trex-explorer", "data-lm-suppress-shortcuts": "true", tabindex: "-1" }, header.element, error, el("div.toolbar", {}, toolbar), panes, bulk, detail.element, news.element);
   if (getComputedStyle(host).colorScheme !== "normal") root.style.colorScheme = "inherit"; // a host that has said it knows
   const hold = () => void (isChosen = true);
   listen(root, "focusin", hold); // whoever acts here means what is current now
@@ -173,7 +173,8 @@ function mount(host, store) {
   async function compareMarked() {
     const [one, two] = outline.marked;
     try {
-      detail.compare(await store.requests.ask({ ask: "comparison", one, two }));
+      const found = await store.requests.ask({ ask: "comparison", one, two });
+      detail.compare(found, hasFocus(compare)); // who went on meanwhile stays there
     } catch (trouble) {
       news.say(/** @type {Error} */ (trouble).message);
     }
@@ -182,10 +183,9 @@ function mount(host, store) {
   function drawMarked() {
     const ids = [...outline.marked];
     const rowsOf = ids.map((id) => store.places.get(id)?.row);
-    if (!ids.length && hasFocus(bulk)) outline.focus();
-    bulk.hidden = !ids.length;
+    hide(bulk, !ids.length, outline.focus);
     setText(marks, `${ids.length} marked`);
-    compare.hidden = ids.length !== 2 || store.isReadOnly;
+    hide(compare, ids.length !== 2 || store.isReadOnly, outline.focus);
     const can = many.map((form) => form.name).filter((name) => rowsOf.every((r) => r?.can?.includes(name)));
     together.show(ids, can);
   }
@@ -205,7 +205,7 @@ function mount(host, store) {
     map.show({ path: bestPath(store.places), fit, isNew });
     setText(count, `${fit ? `${fit.size} of ` : ""}${store.places.size} experiment${store.places.size === 1 ? "" : "s"}`);
     header.show();
-    all.hidden = store.isReadOnly || waiting().length < 2;
+    hide(all, store.isReadOnly || waiting().length < 2, outline.focus);
     setText(all, `Approve all ${waiting().length}`);
     drawMarked();
     detail.show(store.places.get(outline.current())?.row);

@@ -17,7 +17,7 @@ export const LETTERS = { a: "approve", p: "prune", r: "redirect", e: "edit", s: 
  */
 export function moveFor(key, rows, at, closed, page) {
   const here = rows[at];
-  if (!here) return null;
+  if (!here) return key === "/" ? { search: true } : key === "?" ? { help: true } : null;
   const last = rows.length - 1;
   const opensOut = here.kids.length > 0 && closed.has(here.row.id);
   const isOpen = rows[at + 1]?.up === here;

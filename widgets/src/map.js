@@ -197,15 +197,17 @@ export function createMap(on) {
       }
       [x, y] = [e.clientX, e.clientY];
     };
+    const drag = new AbortController();
+    const { signal } = drag;
     const up = (/** @type {PointerEvent} */ e) => {
-      canvas.removeEventListener("pointermove", move);
+      drag.abort();
       const hit = far <= 4 ? under(e) : undefined;
       if (hit) on.select(hit.row.id);
     };
     canvas.setPointerCapture(event.pointerId);
-    listen(canvas, "pointermove", move);
-    listen(canvas, "pointerup", up, { once: true });
-    listen(canvas, "pointercancel", () => canvas.removeEventListener("pointermove", move), { once: true });
+    listen(canvas, "pointermove", move, { signal });
+    listen(canvas, "pointerup", up, { signal });
+    listen(canvas, "pointercancel", () => drag.abort(), { signal });
   });
   listen(canvas, "pointermove", (event) => {
     const row = event.buttons ? undefined : under(event)?.row;

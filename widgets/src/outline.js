@@ -25,7 +25,7 @@ export function createOutline(on) {
   const head = el("div.row.head", { role: "row", "aria-rowindex": "1" });
   head.append(...Object.entries(COLUMNS).map(([name, title]) => el(`span.${name}`, { role: "columnheader" }, title)));
   const body = el("div.rows", { role: "rowgroup" });
-  const list = el("div.list", { role: "treegrid", "aria-label": "Experiments", "aria-multiselectable": "true" }, el("div.heads", { role: "rowgroup" }, head), body);
+  const list = el("div.list", { role: "treegrid", "aria-label": "Experiments", "aria-multiselectable": "true", tabindex: "-1" }, el("div.heads", { role: "rowgroup" }, head), body);
   const empty = el("p.empty", { hidden: true }, "No experiment fits.");
   const element = el("div.outline", {}, list, empty);
   /** @type {Map<string, Line>} */
@@ -47,6 +47,8 @@ export function createOutline(on) {
   let fit = null;
 
   const at = () => index.get(current) ?? -1;
+  /** Which row the Tab key comes to: the current one, or the first where that is not listed. */
+  const stop = () => (at() < 0 ? rows[0]?.row.id : current);
 
   /** @param {number} place @param {boolean} [isExtended] marks everything from the anchor to here */
   function go(place, isExtended = false) {
@@ -86,11 +88,12 @@ export function createOutline(on) {
     if (at() < 0 && rows.length) go(0);
     reveal();
     draw();
-    lines.get(current)?.element.focus({ preventScroll: true });
+    (lines.get(current)?.element ?? list).focus({ preventScroll: true }); // the list itself when nothing is listed
   }
 
   listen(list, "keydown", (event) => {
     if (event.altKey) return;
+    if (at() < 0) go(0); // the Tab key came to the first row, which is not the current one yet
     if (event.ctrlKey || event.metaKey) {
       if (event.key.toLowerCase() !== "a") return;
       event.preventDefault();
@@ -120,8 +123,8 @@ export function createOutline(on) {
     const line = target.closest("[data-node]");
     const id = line?.getAttribute("data-node") ?? "";
     if (!index.has(id)) return;
-    if (target.closest(".trex-mark") || event.ctrlKey || event.metaKey) mark(id);
-    else if (target.closest(".trex-toggle")) on.fold(id, closed.has(id));
+    if (target.closest(".t-mark") || event.ctrlKey || event.metaKey) mark(id);
+    else if (target.closest(".t-toggle")) on.fold(id, closed.has(id));
     go(index.get(id) ?? 0, event.shiftKey);
     focus();
   });
@@ -167,7 +170,7 @@ export function createOutline(on) {
     setAttribute(element, "data-current", id === current);
     setAttribute(element, "data-context", fit && !fit.has(place));
     setAttribute(element, "data-marked", marked.has(id));
-    setAttribute(element, "tabindex", id === current ? "0" : "-1");
+    setAttribute(element, "tabindex", id === stop() ? "0" : "-1");
     element.style.setProperty("--depth", `${isFlat ? 0 : place.depth}`);
     setText(parts.toggle, hasKids ? (closed.has(id) ? "▸" : "▾") : "");
     setText(parts.mark, marked.has(id) ? "☑" : "☐");
@@ -183,7 +186,7 @@ export function createOutline(on) {
     const first = Math.max(0, Math.floor(list.scrollTop / HEIGHT) - MARGIN);
     const last = Math.min(rows.length, Math.ceil((list.scrollTop + list.clientHeight) / HEIGHT) + MARGIN);
     const wanted = new Map(rows.slice(first, last).map((p, i) => [p.row.id, first + i]));
-    if (at() >= 0) wanted.set(current, at()); // it holds the tab stop, and maybe the focus, wherever the list is scrolled to
+    if (rows.length) wanted.set(stop(), Math.max(0, at())); // it holds the tab stop, and maybe the focus, wherever the list is scrolled to
     for (const [id, line] of lines) {
       if (wanted.has(id)) continue;
       line.element.remove();
@@ -214,7 +217,7 @@ export function createOutline(on) {
     show(fresh, how) {
       const isOther = fresh !== rows;
       ({ closed, isFlat, range, fit } = how);
-      const hadFocus = hasFocus(body);
+      const hadFocus = hasFocus(list);
       const above = at() - Math.floor(list.scrollTop / HEIGHT);
       const wasSeen = above >= 0 && above * HEIGHT < list.clientHeight;
       if (isOther) {
@@ -224,7 +227,6 @@ export function createOutline(on) {
         body.style.height = `${rows.length * HEIGHT}px`;
         setAttribute(list, "aria-rowcount", rows.length + 1);
         empty.hidden = rows.length > 0;
-        list.hidden = !rows.length;
         const moved = at() - Math.floor(list.scrollTop / HEIGHT) - above;
         if (at() >= 0 && wasSeen && moved) list.scrollTop += moved * HEIGHT; // what is looked at stays where it is
       }

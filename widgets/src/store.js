@@ -23,6 +23,8 @@ export function createStore(model) {
   const requests = createRequests(model, () => tell({}), () => setGone(true));
   let revision = -1;
   let isGone = false;
+  let isCatchingUp = false;
+  let isBehind = false; // something was missed while all of it was on its way
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   let timer;
 
@@ -52,9 +54,10 @@ export function createStore(model) {
   function take(drawing) {
     let isNew = false;
     for (const row of drawing.rows) isNew = put(row) || isNew;
-    if (drawing.places) {
+    const sent = drawing["places"]; // quoted: the wire's name, where ours are shortened
+    if (sent) {
       let i = 0;
-      for (const place of places.values()) place.place = drawing.places[i++] ?? 0;
+      for (const place of places.values()) place.place = sent[i++] ?? 0;
     }
     revision = drawing.revision;
     prefetch(drawing.rows);
@@ -65,8 +68,9 @@ export function createStore(model) {
   function load(drawing) {
     if (!drawing?.rows) return;
     places.clear();
-    known.clear();
+    for (const entry of known.values()) entry.isAsked = false; // what was missed may have been its answer
     take(drawing);
+    for (const id of known.keys()) if (!places.has(id)) known.delete(id);
   }
 
   /** Whether the kernel is gone. @param {boolean} gone */
@@ -74,11 +78,13 @@ export function createStore(model) {
     if (gone === isGone) return;
     isGone = gone;
     if (gone) requests.drop();
+    else for (const entry of known.values()) entry.isStale = true;
     tell({});
   }
 
   /** ipywidgets says that something happened to the connection, not what: a question finds out. */
   function wondered() {
+    isCatchingUp = false;
     timer = setTimeout(catchUp, MISSED_MS);
   }
 
@@ -94,8 +100,19 @@ export function createStore(model) {
     take(patch);
   }
 
+  /** Asks for all of it, once: a busy kernel answers late, and would find a question for every patch in between. */
   function catchUp() {
-    requests.ask({ ask: "all" }).then((drawing) => drawing.revision > revision && load(drawing), () => undefined);
+    isBehind = isCatchingUp;
+    if (isCatchingUp) return;
+    isCatchingUp = true;
+    requests.ask({ ask: "all" }).then(caughtUp, () => void (isCatchingUp = false));
+  }
+
+  /** @param {Drawing} drawing */
+  function caughtUp(drawing) {
+    isCatchingUp = false;
+    if (drawing.revision > revision) load(drawing);
+    if (isBehind) catchUp();
   }
 
   /** A view that is ahead of the rows tells of a missed patch: it came late, or the host kept the rows as they first were. */

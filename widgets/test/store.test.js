@@ -136,3 +136,16 @@ test("empty fields are left out of a command", () => {
   assert.deepEqual(commandOf(form, ["n1"], { why: "" }), { do: "prune", nodes: ["n1"] });
   assert.deepEqual(commandOf({ ...form, do: "redirect", target: "run", many: false }, ["n4.2"], { text: "go" }), { do: "redirect", run: "n4.2", node: "n4", text: "go" });
 });
+
+test("while all of it is on its way it is not asked for again, and once more when something was missed meanwhile", async () => {
+  const { model, store } = opened();
+  for (let i = 4; i < 40; i++) model.emit("msg:custom", patch([], i));
+  assert.deepEqual(questions(model), ["all"]);
+  model.emit("msg:custom", { id: model.sent[0].id, ok: true, answer: drawing([row("n0"), row("n1", "n0")], 39) });
+  await Promise.resolve();
+  assert.deepEqual(questions(model), ["all", "all"]);
+  model.emit("msg:custom", { id: model.sent[1].id, ok: true, answer: drawing([row("n0"), row("n1", "n0", { status: "late" })], 41) });
+  await Promise.resolve();
+  assert.equal(store.places.get("n1")?.row.status, "late");
+  assert.deepEqual(questions(model), ["all", "all"]);
+});
