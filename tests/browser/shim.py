@@ -91,7 +91,7 @@ class Shown:
 def known_of(tree: Tree, log: str) -> dict[str, Any]:
     """The details of every node."""
     space = space_for(tree.data, tree.base)
-    return {n: details(tree, n, editable(tree.nodes[n].plan, space), log, Path("/nowhere")) for n in tree.nodes}
+    return {n: details(tree, n, editable(tree.nodes[n].plan, space), log, Path(".trex", tree.name)) for n in tree.nodes}
 
 
 def row(page: Page, node: str) -> Locator:

@@ -282,7 +282,7 @@ def _auto(c: cmd.Auto, s: Situation) -> Handled:
     if rounds - s.tree.rounds < 1:
         if s.rounds_left < 1:
             raise over_budget(s.tree)
-        more = f"%trex auto --rounds {math.floor(s.tree.rounds) + 2} for two more"
+        more = f"%trex auto --rounds {int(s.tree.rounds) + 2} for two more"
         return Handled((), f"Nothing to do: the study already has {_count(s.tree.rounds, 'round')} in all. {more}.")
     if is_minutes_spent(s.tree):
         raise over_budget(s.tree)

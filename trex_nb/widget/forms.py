@@ -59,7 +59,8 @@ NODE = (
         do="restore", target="nodes", many=True,
     ),
     Form(
-        name="redirect", label="Redirect", about="have a child planned that follows your words; a proposal is set aside for it",
+        name="redirect", label="Redirect",
+        about="have a child planned that follows your words; a proposal is set aside for it",
         do="redirect", target="node", fields=_words("What to do instead", "what to do instead, in your words"),
     ),
     Form(name="edit", label="Edit plan", about="change its plan before it runs", do="edit", target="node"),
