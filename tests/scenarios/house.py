@@ -9,7 +9,7 @@ from time import time as now
 from trex_nb.core.events import Event
 from trex_nb.core.ids import RunId, StudyId, node_of
 from trex_nb.core.job import Failed, Finished, JobSpec, JobUpdate, Progressed, Started
-from trex_nb.core.protocols import Researcher, Store
+from trex_nb.core.protocols import Researcher, SearchPolicy, Store
 from trex_nb.core.result import Checkpoint, Cost, Failure
 from trex_nb.core.task import Budget, Split, Task
 from trex_nb.search.policies import AsChosen
@@ -61,6 +61,7 @@ class House:
         self.evaluator = FakeEvaluator(self._score)
         self.executor = NotebookExecutor()
         self.researcher: Researcher = ScriptedResearcher(*(lora_plan(f"Rank {r}", r=r) for r in (2, 4, 8, 16, 32, 64)))
+        self.policy: SearchPolicy = AsChosen()
         self.store: Store = MemoryStore()
         self._created = trees.created()
         if budget is not None:
@@ -74,7 +75,7 @@ class House:
         if not list(store.read(NAME)):
             store.append(NAME, [self._created], actor="human", time=now(), expected_seq=0)
         parts = Parts(
-            store, self.researcher, self.executor, self.launcher, self.evaluator, AsChosen(), self.settings
+            store, self.researcher, self.executor, self.launcher, self.evaluator, self.policy, self.settings
         )  # fmt: skip
         self._open.append(Study(NAME, self.folder, parts, lead or SoleLead()))
         return self._open[-1]

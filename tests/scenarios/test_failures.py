@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Sequence
 
 import pytest
@@ -13,6 +14,7 @@ from trex_nb.core.protocols import Reflection, TreeView
 from trex_nb.core.result import Checkpoint, Cost
 from trex_nb.core.task import Split, Task
 from trex_nb.errors import EvaluationError
+from trex_nb.search.policies import AsChosen
 from trex_nb.testing.evaluators import FakeEvaluator
 from trex_nb.testing.launchers import LOST
 from trex_nb.testing.researchers import ScriptedResearcher
@@ -156,3 +158,31 @@ def test_redirects_that_failed_do_not_keep_auto_from_starting(build: Build) -> N
     study.auto(rounds=2, jobs=1)
     study.wait(30)
     assert study.tree.auto_stopped == "round 2 is done"
+
+
+class FaultyPolicy:
+    """Breaks until it is mended."""
+
+    def __init__(self) -> None:
+        self.is_mended = False
+        self.asked = threading.Event()
+
+    def select(self, tree: TreeView, k: int) -> Sequence[NodeId]:
+        self.asked.set()
+        if not self.is_mended:
+            raise ZeroDivisionError("a fault of ours")
+        return AsChosen().select(tree, k)
+
+
+def test_a_policy_that_breaks_leaves_the_person_the_study(build: Build, caplog: pytest.LogCaptureFixture) -> None:
+    house = build()
+    house.policy = policy = FaultyPolicy()
+    study = house.open()
+    study.auto(rounds=1, jobs=1)
+    assert policy.asked.wait(20)
+    assert "Paused" in study.pause().text
+    assert [r.message for r in caplog.records] == ["a fault of ours"]  # once, however often it is asked
+    policy.is_mended = True
+    study.resume()
+    study.wait(30)
+    assert statuses(study.tree) == {"n0": "succeeded", "n1": "succeeded"}

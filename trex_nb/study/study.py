@@ -418,7 +418,7 @@ class Study:
                 self._writer.refresh()
                 if self._lead.take():
                     self._start_what_is_due()
-            except (StoreError, OSError) as error:  # a full disk may have room again: say so once, and look again
+            except Exception as error:  # noqa: BLE001  (a disk may have room again; a fault must not end the study)
                 self._complain(error)
             pause = self._publish()
             with suppress(TimeoutError):
@@ -429,7 +429,7 @@ class Study:
     def _complain(self, error: Exception) -> None:
         if str(error) != self._complaint:
             self._complaint = str(error)
-            _LOG.warning("%s", error)
+            _LOG.warning("%s", error, exc_info=not isinstance(error, StoreError | OSError))
 
     def _start_what_is_due(self) -> None:
         for instruction in decide(self.tree, self.parts.policy, clock.time()):
@@ -475,7 +475,8 @@ class Study:
                 callback(self.tree)
             except Exception:  # noqa: BLE001  (somebody else's code: it must not end the study)
                 _LOG.exception("A subscriber of %s broke and is told no more", self.name)
-                self._subscribers.remove(callback)
+                with suppress(ValueError):
+                    self._subscribers.remove(callback)
         return _POLL_SECONDS
 
     async def _let_go(self) -> None:
