@@ -146,14 +146,14 @@ def test_a_run_can_be_stopped_or_forked_by_itself(page: Page, busy: Tree) -> Non
 
 def test_what_costs_or_deletes_is_asked_about_once(page: Page, busy: Tree) -> None:
     shown = Shown(page, busy)
-    page.get_by_role("button", name="Approve all 2").click()
+    page.get_by_role("button", name="Approve all").click()
     shown.reply(ok=True, text="", asks="Would approve n3, n4: 2 experiments, about 24 s.", code="%trex approve n3 n4")
     asked = page.locator(".t-header .t-answer")
     expect(asked).to_contain_text("2 experiments, about 24 s. Go on?")
     asked.get_by_role("button", name="No").click()
     expect(asked).to_be_hidden()
     assert len(shown.commands) == 1
-    page.get_by_role("button", name="Approve all 2").click()
+    page.get_by_role("button", name="Approve all").click()
     shown.reply(ok=True, text="", asks="Would approve n3, n4.")
     asked.get_by_role("button", name="Yes").click()
     last = page.evaluate("window.commands().at(-1)")

@@ -93,6 +93,10 @@ RUN = (
 
 STUDY = (
     Form(name="run", label="Run", about="run what is approved", do="run"),
+    Form(
+        name="approve", label="Approve all", about="let everything run that waits for you",
+        do="approve", target="nodes", many=True,
+    ),
     Form(name="pause", label="Pause", about="start nothing new; running jobs go on", do="pause"),
     Form(name="resume", label="Resume", about="go on as before the pause", do="resume"),
     Form(name="stop", label="Stop all", about="save the state of all jobs, end them, and pause", do="stop"),

@@ -24,7 +24,7 @@ from trex_nb.study.edit import is_editable
 from trex_nb.study.restore import is_cut_off
 
 Action = Literal["approve", "prune", "restore", "redirect", "edit", "stop", "resume", "repeat", "plan", "note"]
-StudyAction = Literal["run", "pause", "resume", "stop", "plan", "auto", "policy", "budget", "finalize"]
+StudyAction = Literal["run", "approve", "pause", "resume", "stop", "plan", "auto", "policy", "budget", "finalize"]
 Wire = dict[str, Any]
 """JSON values; what has its default is left out."""
 
@@ -246,6 +246,7 @@ def _study_actions(tree: Tree) -> tuple[StudyAction, ...]:
     is_working = is_running or (tree.jobs is not None and has_approved) or tree.auto is not None
     found: dict[StudyAction, bool] = {
         "run": has_approved and tree.jobs is None and not tree.is_paused,
+        "approve": sum(n.status is Status.PROPOSED and not tree.is_pruned(n.id) for n in nodes) > 1,
         "pause": is_working and not tree.is_paused,
         "resume": tree.is_paused,
         "stop": is_running,

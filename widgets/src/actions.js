@@ -13,7 +13,7 @@ import { button, createCode, el, group, hasFocus, onEscape, setAttribute, setTex
  * @param {string} on.label what is acted on, for a screen reader
  * @param {Form[]} on.forms
  * @param {import("./store.js").Store} on.store
- * @param {string} [on.key] what requests are filed under; the first target when left out
+ * @param {string} [on.key] what requests are filed under; the targets when left out
  * @param {() => void} on.leave where the focus goes when there is nothing left to do here
  * @param {Record<string, (target: string) => void>} [on.open] actions with a form of their own
  */
@@ -43,7 +43,7 @@ export function createActions(on) {
   bar.append(...buttons.map((b) => b.pressed));
 
   function key() {
-    return on.key ?? targets[0] ?? "";
+    return on.key ?? targets.join(" ");
   }
 
   const draft = (/** @type {Form} */ action) => `${targets}/${action.name}`;
@@ -128,7 +128,7 @@ export function createActions(on) {
     /** @param {string[]} fresh @param {string[]} can */
     show(fresh, can) {
       follow();
-      if (`${fresh}` !== `${targets}` && !on.key) {
+      if (`${fresh}` !== `${targets}` && on.key === undefined) {
         targets = fresh;
         chosen = sent = last = undefined;
         drawForm();

@@ -1,7 +1,6 @@
 // The tree explorer: header, outline and map, panel. The kernel's rows are the only state about the study; a view adds what is
 // current, marked, folded and filtered, and all views of a model share what is on its way.
 import { createActions } from "./actions.js";
-import { commandOf } from "./deeds.js";
 import { createDetail } from "./detail.js";
 import { button, createCode, el, group, hasFocus, hide, listen, setAttribute, setText, terms } from "./dom.js";
 import { bestPath, isFiltered, listed, matching, SHOWN, SORTED } from "./listing.js";
@@ -27,7 +26,8 @@ function createHeader(store, leave) {
   const replay = el("details", { hidden: true }, el("summary", {}, "Your clicks as magics"), el("pre", { tabindex: "0" }, codes.code), codes.mark);
   return {
     element: el("div.header", {}, el("div.bar", {}, name, state, budget, copyOf), goal, actions.element, replay),
-    show() {
+    /** @param {string[]} waiting what awaits a decision */
+    show(waiting) {
       const { view } = store;
       setText(name, view.study);
       setText(state, view.state);
@@ -35,7 +35,7 @@ function createHeader(store, leave) {
       setText(budget, `${view.budget} · policy ${view.policy}`);
       setText(goal, view.goal);
       copyOf.hidden = !store.isReadOnly;
-      actions.show([], view.can ?? []);
+      actions.show(waiting, view.can ?? []);
       const done = store.requests.codes().join("\n");
       replay.hidden = !done;
       codes.show(done);
@@ -75,7 +75,7 @@ function mount(host, store) {
     fold: (id, isOpen) => {
       if (isOpen ? choice.closed.delete(id) : choice.closed.add(id)) relist();
     },
-    badge,
+    badge: (id) => (store.requests.concern(id) ? "sent …" : ""),
   });
   const map = createMap({
     places: store.places,
@@ -112,16 +112,15 @@ function mount(host, store) {
   });
   const fold = button("Collapse all", () => foldAll(true));
   const unfold = button("Expand all", () => foldAll(false));
-  const all = button("Approve all", () => approveAll(), { title: "let everything run that waits for you" });
   const layouts = LAYOUTS.map((name) => button(name, () => layout(name)));
   const count = el("span.dim", {});
   const help = /** @type {HTMLDetailsElement} */ (el("details.help", {}, el("summary", {}, "Keys"), el("dl.facts", {}, ...terms(store.forms.keys))));
-  const toolbar = group("What is shown", {}, search, show, sort, fold, unfold, group("Layout", {}, ...layouts), all, count, help);
+  const toolbar = group("What is shown", {}, search, show, sort, fold, unfold, group("Layout", {}, ...layouts), count, help);
 
   const many = store.forms.node.filter((form) => form.many);
   const marks = el("span.dim", {});
   const compare = button("Compare", () => void compareMarked(), { title: "side by side" });
-  const together = createActions({ label: "Marked experiments", forms: many, store, key: "marked", leave });
+  const together = createActions({ label: "Marked experiments", forms: many, store, leave });
   const bulk = el("div.bulk", { hidden: true }, marks, together.element, compare, button("Clear marks", () => {
     outline.clear();
     leave();
@@ -145,12 +144,6 @@ function mount(host, store) {
     if (!hasFocus(root)) root.focus();
   }
 
-  /** @param {string} id */
-  function badge(id) {
-    const bulkNodes = /** @type {string[] | undefined} */ (store.requests.latest("marked")?.command.nodes);
-    return store.requests.isWaiting(id) || (store.requests.isWaiting("marked") && bulkNodes?.includes(id)) ? "sent …" : "";
-  }
-
   /** @param {string} name */
   function layout(name) {
     setAttribute(panes, "data-layout", name);
@@ -162,12 +155,6 @@ function mount(host, store) {
     choice.closed.clear();
     if (isClosed) for (const p of store.places.values()) if (p.kids.length && p.up) choice.closed.add(p.row.id);
     relist();
-  }
-
-  const waiting = () => [...store.places.values()].filter((p) => p.row.can?.includes("approve")).map((p) => p.row.id);
-
-  function approveAll() {
-    if (!store.requests.isWaiting("") && !store.isGone) store.requests.send("", commandOf(many[0], waiting()));
   }
 
   async function compareMarked() {
@@ -204,9 +191,7 @@ function mount(host, store) {
     if (!isChosen) outline.select(firstChoice(store));
     map.show({ path: bestPath(store.places), fit, isNew });
     setText(count, `${fit ? `${fit.size} of ` : ""}${store.places.size} experiment${store.places.size === 1 ? "" : "s"}`);
-    header.show();
-    hide(all, store.isReadOnly || waiting().length < 2, outline.focus);
-    setText(all, `Approve all ${waiting().length}`);
+    header.show([...store.places.values()].filter((p) => p.row.can?.includes("approve")).map((p) => p.row.id));
     drawMarked();
     detail.show(store.places.get(outline.current())?.row);
     setText(error, store.isGone ? `Not connected: the kernel was restarted or is gone. Run %trex start ${store.view.study} again; the study and its jobs are safe.` : store.error);

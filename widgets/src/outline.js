@@ -256,7 +256,7 @@ function described(row, badge) {
 /** @param {Line} line @param {Row} row @param {number[]} range */
 function fillCells(line, row, [low, high]) {
   const { element, parts } = line;
-  setText(parts.label, `${row.id} ${row.glyph} ${row.status}${row.is_best ? " ★ best" : ""}`);
+  setText(parts.label, `${row.id} ${row.glyph} ${row.status}${row.is_best ? " ★" : ""}`);
   setText(parts.title, row.title);
   setAttribute(element.firstElementChild ?? element, "title", [row.title, row.gain, row.decided].filter(Boolean).join("\n")); // columns may be cut or left out
   setText(parts.value, row.score);

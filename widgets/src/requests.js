@@ -35,6 +35,8 @@ export function createRequests(model, changed, gone) {
   const done = [];
   let count = 0;
 
+  const isOpen = (/** @type {Request | undefined} */ request) => request?.state === "pending" || request?.state === "late";
+
   /** @param {object} content @param {(message: any) => void} answered */
   async function post(content, answered) {
     const id = `${prefix}-${++count}`;
@@ -95,7 +97,9 @@ export function createRequests(model, changed, gone) {
     /** @param {string} key */
     latest: (key) => latest.get(key),
     /** @param {string} key */
-    isWaiting: (key) => ["pending", "late"].includes(latest.get(key)?.state ?? ""),
+    isWaiting: (key) => isOpen(latest.get(key)),
+    /** Whether a command is on its way that names a node, alone or among others. @param {string} id */
+    concern: (id) => [...latest.values()].some((r) => isOpen(r) && (r.key === id || /** @type {string[] | undefined} */ (r.command.nodes)?.includes(id))),
     /** The commands that were carried out, as magics, oldest first. */
     codes: () => done.slice(-KEPT),
     /** Nothing will be answered any more. */
