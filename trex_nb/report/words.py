@@ -274,7 +274,7 @@ def state_words(tree: Tree) -> str:
         parts.append(f"{names(by[Status.APPROVED])} {wait}")
     if by[Status.PROPOSED]:
         parts.append(f"{names(by[Status.PROPOSED])} await{'s' * (len(by[Status.PROPOSED]) == 1)} your decision")
-    stopped = [n for n in tree.nodes.values() if not tree.is_pruned(n.id) and any(r.is_resumable for r in n.runs)]
+    stopped = [n for n in tree.nodes.values() if any(r.is_resumable for r in n.runs) and not tree.is_pruned(n.id)]
     if stopped:
         ended = [name for n in stopped for name in _stopped_names(n)]
         rest = f" and {len(ended) - 4} more" if len(ended) > 4 else ""

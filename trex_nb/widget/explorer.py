@@ -38,6 +38,7 @@ from trex_nb.widget.questions import All, Message, Question
 from trex_nb.widget.view import Drawn, Wire, drawn, view
 
 STATIC = Path(__file__).parent / "static"
+_QUESTIONS = ThreadPoolExecutor(1, "trex questions")  # one thread for all explorers, made for the first question
 
 
 class Desk(Protocol):
@@ -70,7 +71,6 @@ class Explorer(anywidget.AnyWidget):  # type: ignore[misc]
         self.trace = ""
         self._drawing = drawn(tree)
         self._showing = Lock()
-        self._questions = ThreadPoolExecutor(1, "trex questions")
         super().__init__(
             view=view(tree, self._drawing.revision).wire, tree=self._drawing.wire, forms=forms(), read_only=desk is None
         )
@@ -109,7 +109,7 @@ class Explorer(anywidget.AnyWidget):  # type: ignore[misc]
     def _accept(self, message: Message) -> None:
         if message.question is not None:
             question = message.question
-            self._questions.submit(self._guarded, message.id, lambda: self._look(message.id, question))
+            _QUESTIONS.submit(self._guarded, message.id, lambda: self._look(message.id, question))
         elif message.command is not None:
             told, ident = {"code": spelled(message.command)}, message.id
             self._guarded(ident, lambda: self._take(message, told), **told)

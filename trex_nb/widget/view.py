@@ -11,12 +11,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from operator import itemgetter
 from typing import Any, Literal
 
 from trex_nb.agents.wording import title
 from trex_nb.core.base import Frozen
 from trex_nb.core.ids import NodeId
 from trex_nb.core.node import Node, Status
+from trex_nb.core.result import Evaluation
 from trex_nb.report import words
 from trex_nb.search.layout import layout
 from trex_nb.search.tree import Tree
@@ -28,9 +30,13 @@ StudyAction = Literal["run", "approve", "pause", "resume", "stop", "plan", "auto
 Wire = dict[str, Any]
 """JSON values; what has its default is left out."""
 
+Scored = Mapping[float, Evaluation]
+"""The nearest evaluations from a node up, by fidelity, and the baseline's: what gains are against."""
+
 _SPARK = 24
 _BASELINE = -1.0
-"""No fidelity: where the baseline stands among the scored nodes, to which any node may be compared."""
+"""No fidelity: where the baseline stands among what was scored, to which any node may be compared."""
+_NOTHING: Scored = {}
 
 
 class Row(Frozen):
@@ -91,6 +97,7 @@ class Drawn:
     revision: int = 0
     rows: Mapping[NodeId, Wire] = field(default_factory=dict)
     sources: Mapping[NodeId, _Source] = field(default_factory=dict)
+    best: NodeId | None = None
     places: tuple[float, ...] = ()
     changed: tuple[Wire, ...] = ()
     has_moved: bool = False
@@ -109,21 +116,20 @@ class Drawn:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Source:
-    """What a row is made of: the node, the node above that its gain is against, and its standing in the tree. `scored`
-    are the nearest scored nodes by fidelity, from here up, for the rows below."""
+    """What a row is made of: the node, what it inherits from `above`, and what the rows below it inherit. `rank` is
+    what it counts as among the candidates for the best, None where it is none. While none of this changes the same
+    object serves on, and so does the row."""
 
     node: Node
-    base: Node | None
-    is_out: bool
-    is_best: bool
-    scored: Mapping[float, Node]
+    above: Scored
+    is_below_pruned: bool
+    scored: Scored
+    rank: float | None
 
-    def is_same(self, other: _Source | None) -> bool:
-        """Whether it makes the same row. A base that only got another child, say, is the same."""
-        if other is None or self.node is not other.node or (self.is_out, self.is_best) != (other.is_out, other.is_best):
-            return False
-        mine, theirs = (s.base and s.base.evaluation for s in (self, other))
-        return mine is theirs
+    @property
+    def is_out(self) -> bool:
+        """Whether the node or one above it was pruned."""
+        return self.is_below_pruned or self.node.status is Status.PRUNED
 
 
 def view(tree: Tree, revision: int) -> View:
@@ -143,14 +149,19 @@ def view(tree: Tree, revision: int) -> View:
 def drawn(tree: Tree, before: Drawn | None = None) -> Drawn:
     """The rows of `tree`, taking from the drawing `before` what did not change."""
     before = before or Drawn()
-    sources = _sources(tree)
-    fresh = {n: _row(tree, s) for n, s in sources.items() if not s.is_same(before.sources.get(n))}
+    sources = _sources(tree, before.sources)
+    best = _best(sources)
+    turned = {best, before.best} if best != before.best else set()
+    fresh = {
+        n: _row(tree, s, is_best=n == best) for n, s in sources.items() if s is not before.sources.get(n) or n in turned
+    }
     rows = {n: fresh[n] if n in fresh else before.rows[n] for n in tree.nodes}
     has_moved = len(rows) != len(before.rows)  # nodes come, and never go or move
     return Drawn(
         revision=before.revision + bool(fresh),
         rows=rows,
         sources=sources,
+        best=best,
         places=_places(tree) if has_moved else before.places,
         changed=tuple(fresh.values()),
         has_moved=has_moved,
@@ -162,25 +173,36 @@ def _places(tree: Tree) -> tuple[float, ...]:
     return tuple(places[n].y for n in tree.nodes)
 
 
-def _sources(tree: Tree) -> dict[NodeId, _Source]:
+def _sources(tree: Tree, before: Mapping[NodeId, _Source]) -> dict[NodeId, _Source]:
     found: dict[NodeId, _Source] = {}
-    best = words.best_id(tree)
     for n in tree.nodes.values():  # in the order in which they came: a parent before its children
-        up = found.get(n.parent) if n.parent else None
-        above = up.scored if up else {}
-        base = above.get(n.plan.fidelity, above.get(_BASELINE))
-        is_out = n.status is Status.PRUNED or (up is not None and up.is_out)
-        found[n.id] = _Source(n, base, is_out, n.id == best, _with(above, n))
+        up, old = found.get(n.parent) if n.parent else None, before.get(n.id)
+        above, is_out = (up.scored, up.is_out) if up else (_NOTHING, False)
+        is_same = old is not None and old.node is n and old.above is above and old.is_below_pruned == is_out
+        found[n.id] = old if old and is_same else _source(n, above, old, is_below_pruned=is_out)
     return found
 
 
-def _with(above: Mapping[float, Node], n: Node) -> Mapping[float, Node]:
-    if n.score is None:
-        return above
-    return {**above, n.plan.fidelity: n} | ({_BASELINE: n} if n.parent is None else {})
+def _source(n: Node, above: Scored, old: _Source | None, *, is_below_pruned: bool) -> _Source:
+    evaluation = n.evaluation
+    rank = None if evaluation is None or n.is_probe else n.standing
+    if evaluation is None:
+        scored = above
+    elif old and old.above is above and old.scored.get(n.plan.fidelity) is evaluation:
+        scored = old.scored  # as when a node only got another child
+    else:
+        scored = {**above, n.plan.fidelity: evaluation} | ({_BASELINE: evaluation} if n.parent is None else {})
+    return _Source(n, above, is_below_pruned, scored, rank)
 
 
-def _row(tree: Tree, source: _Source) -> Wire:
+def _best(sources: Mapping[NodeId, _Source]) -> NodeId | None:
+    """As `words.best_id`, from what is known of each node: it is asked for several times a second."""
+    ranked = [(s.rank, s) for s in sources.values() if s.rank is not None and not s.is_out]
+    best = max(ranked, key=itemgetter(0))[1].node if ranked else None
+    return best.id if best and best.parent is not None else None
+
+
+def _row(tree: Tree, source: _Source, *, is_best: bool) -> Wire:
     n = source.node
     glyph, word = words.sign(n)
     progress = words.node_progress(n)
@@ -201,7 +223,7 @@ def _row(tree: Tree, source: _Source) -> Wire:
         progress=None if progress is None else round(progress, 3),
         spark=_spark(n),
         can=_actions(tree, n, is_out=source.is_out),
-        is_best=source.is_best,
+        is_best=is_best,
         is_out=source.is_out,
     )  # fmt: skip
     return row.model_dump(mode="json", exclude_defaults=True)
@@ -254,6 +276,6 @@ def _study_actions(tree: Tree) -> tuple[StudyAction, ...]:
         "auto": True,
         "policy": True,
         "budget": True,
-        "finalize": bool(tree.candidates),
+        "finalize": any(n.score is not None and n.parent is not None for n in nodes),
     }
     return tuple(action for action, makes_sense in found.items() if makes_sense)
