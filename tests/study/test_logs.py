@@ -4,7 +4,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from trex_nb.core.node import Node
-from trex_nb.study.logs import LOG, log_of
+from trex_nb.launch.files import JobFolder
+from trex_nb.study.logs import log_of
 from trex_nb.testing import trees
 
 
@@ -13,7 +14,7 @@ def node() -> Node:
 
 
 def write(folder: Path, text: str) -> None:
-    path = folder / "runs" / "n1.1" / LOG
+    path = JobFolder(folder / "runs" / "n1.1").log
     path.parent.mkdir(parents=True)
     path.write_text(text)
 
@@ -30,7 +31,7 @@ def test_of_a_huge_log_only_the_end_is_read(tmp_path: Path) -> None:
 
 def test_a_log_in_no_known_encoding_is_told_all_the_same(tmp_path: Path) -> None:
     write(tmp_path, "")
-    (tmp_path / "runs" / "n1.1" / LOG).write_bytes(b"caf\xe9\n")
+    JobFolder(tmp_path / "runs" / "n1.1").log.write_bytes(b"caf\xe9\n")
     assert log_of(node(), tmp_path, 1).splitlines()[1] == "caf\ufffd"
 
 

@@ -10,9 +10,9 @@ from tests.scenarios.house import House
 from trex_nb.core import commands as cmd
 from trex_nb.core.ids import NodeId, RunId
 from trex_nb.errors import CommandError
+from trex_nb.launch.files import JobFolder
 from trex_nb.study.study import Study
 from trex_nb.widget.desk import StudyDesk
-from trex_nb.widget.details import NOTEBOOK
 from trex_nb.widget.questions import Comparison, Details, Notebook, Weigh
 
 N0, N1, N2 = (NodeId(f"n{i}") for i in range(3))
@@ -96,7 +96,7 @@ def test_a_node_that_is_not_there_is_said_so(study: Study) -> None:
 
 def test_the_executed_notebook_of_a_run_can_be_taken_home(study: Study) -> None:
     desk = StudyDesk(study)
-    path = study.folder.path / study.tree.nodes[N1].runs[0].folder / NOTEBOOK
+    path = JobFolder(study.folder.path / study.tree.nodes[N1].runs[0].folder).notebook
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text('{"cells": []}')
     assert desk.answer(Notebook(run=RunId("n1.1"))) == {"name": "colours-n1.1.ipynb", "text": '{"cells": []}'}

@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import TypeVar
 
 from trex_nb.core.events import ProposalFailed
 from trex_nb.core.ids import NodeId
@@ -35,6 +36,7 @@ GLYPHS = {
 }
 """One sign per status; it always stands with the word, never alone."""
 
+T = TypeVar("T")
 _BARS = "▁▂▃▄▅▆▇█"
 
 
@@ -198,7 +200,11 @@ def node_words(tree: Tree, node: Node) -> str:
 
 def losses(curve: Sequence[CurvePoint], limit: int = 40) -> tuple[float, ...]:
     """At most `limit` finite training losses of a curve, evenly thinned; first and last stay."""
-    values = [p.loss for p in curve if p.loss is not None and math.isfinite(p.loss)]
+    return thinned([p.loss for p in curve if p.loss is not None and math.isfinite(p.loss)], limit)
+
+
+def thinned(values: Sequence[T], limit: int) -> tuple[T, ...]:
+    """At most `limit` (two or more) of `values`, evenly thinned; first and last stay."""
     if len(values) <= limit:
         return tuple(values)
     return tuple(values[round(i * (len(values) - 1) / (limit - 1))] for i in range(limit))

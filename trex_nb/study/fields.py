@@ -49,7 +49,7 @@ def written(value: Any) -> str:
         return str(value).lower()
     if isinstance(value, float):
         return f"{value:g}" if float(f"{value:g}") == value else repr(value)
-    if isinstance(value, tuple):
+    if isinstance(value, (list, tuple)):
         return yaml.safe_dump(list(value), default_flow_style=True, width=float("inf")).strip()
     return str(value)
 

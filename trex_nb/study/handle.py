@@ -28,6 +28,7 @@ from trex_nb.study.edit import edited, is_editable
 from trex_nb.study.fork import edited_start
 from trex_nb.study.restore import restorable
 from trex_nb.study.resume import resumable, resumed_words
+from trex_nb.study.stopping import can_stop, can_stop_run
 from trex_nb.study.taken import already, out_of_search, who_and_when
 
 
@@ -324,8 +325,9 @@ def _resume_runs(c: cmd.Resume, s: Situation) -> Handled:
 def _stop(c: cmd.Stop, s: Situation) -> Handled:
     is_all = not c.nodes and not c.runs
     nodes = list(s.tree.nodes.values()) if is_all else [s.node(n) for n in c.nodes]
-    running = [n.id for n in nodes if _can_be_stopped(n)]
-    runs = [r for r in map(s.run, dict.fromkeys(c.runs)) if node_of(r.id) not in running and _may_stop(s, r)]
+    running = [n.id for n in nodes if can_stop(n)]
+    named = (r for r in map(s.run, dict.fromkeys(c.runs)) if node_of(r.id) not in running)
+    runs = [r for r in named if can_stop_run(s.tree.nodes[node_of(r.id)], r)]
     events: list[ev.Event] = [ev.StopRequested(node=n) for n in running]
     events += [ev.StopRequested(node=node_of(r.id), run=r.id) for r in runs]
     if is_all and not s.tree.is_paused:
@@ -339,16 +341,6 @@ def _stop(c: cmd.Stop, s: Situation) -> Handled:
     return Handled(
         tuple(events), f"Stopping {_names(stopping)}, its state is saved first where it trains already. {goes_on}"
     )
-
-
-def _may_stop(s: Situation, run: Run) -> bool:
-    is_running = s.tree.nodes[node_of(run.id)].status is Status.RUNNING
-    return is_running and not run.stop_requested and not run.is_over and run.checkpoint is None
-
-
-def _can_be_stopped(node: Node) -> bool:
-    works = node.status is Status.RUNNING or finalize.is_repeating(node)
-    return works and not all(r.stop_requested or r.is_over for r in node.runs)
 
 
 def _repeat(c: cmd.Repeat, s: Situation) -> Handled:

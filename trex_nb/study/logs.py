@@ -6,8 +6,8 @@ import os
 from pathlib import Path
 
 from trex_nb.core.node import Node, Run
+from trex_nb.launch.files import JobFolder
 
-LOG = "runner.log"
 _MOST = 200_000
 """Bytes from the end of a log that are looked at."""
 
@@ -20,7 +20,7 @@ def log_of(node: Node, folder: Path, lines: int) -> str:
 def _of_run(run: Run, folder: Path, lines: int) -> list[str]:
     if not run.folder:
         return [f"{run.id}: not run", *_failure(run)]
-    path = folder / run.folder / LOG
+    path = JobFolder(folder / run.folder).log
     tail = _tail(path)[-lines:] if path.exists() else []
     said = [*tail, *_failure(run)] or ["nothing was printed"]
     return [f"{run.id}: {folder / run.folder}", *said]

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from trex_nb.core import commands as cmd
+from trex_nb.study.fields import written
 
 _PLAIN = re.compile(r"[\w.,:+=\[\]-]+")
 
@@ -23,14 +24,7 @@ def _line(*parts: object) -> str:
 
 
 def _option(name: str, value: object, default: object = None) -> str:
-    return (
-        "" if value in (None, default) else f"--{name} {_word(_figure(value) if isinstance(value, float) else value)}"
-    )
-
-
-def _figure(value: float) -> str:
-    """In brief where that is all of it."""
-    return f"{value:g}" if float(f"{value:g}") == value else repr(value)
+    return "" if value in (None, default) else f"--{name} {_word(written(value))}"
 
 
 def _word(value: object) -> str:
@@ -75,15 +69,7 @@ def _with_words(name: str, target: str, text: str) -> str:
 
 
 def _edit(c: cmd.Edit) -> str:
-    return _line("edit", c.node, *(_word(f"{name}={_typed(value)}") for name, value in c.fields.items()))
-
-
-def _typed(value: Any) -> str:
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, (list, tuple)):
-        return f"[{', '.join(map(str, value))}]"
-    return _figure(value) if isinstance(value, float) else str(value)
+    return _line("edit", c.node, *(_word(f"{name}={written(value)}") for name, value in c.fields.items()))
 
 
 def _propose(c: cmd.Propose) -> str:
@@ -105,7 +91,7 @@ def _finalize(c: cmd.Finalize) -> str:
 
 
 def _budget(c: cmd.SetBudget) -> str:
-    price = None if c.price_per_hour is None else f"{_figure(c.price_per_hour)} {c.currency or ''}".strip()
+    price = None if c.price_per_hour is None else f"{written(c.price_per_hour)} {c.currency or ''}".strip()
     numbers = ((name, getattr(c, name)) for name in ("rounds", "minutes", "samples"))
     return _line("budget", *(_option(name, value) for name, value in numbers), _option("price", price))
 

@@ -7,11 +7,12 @@ from concurrent.futures import Future
 from trex_nb.core import commands as cmd
 from trex_nb.core.ids import NodeId, RunId, node_of
 from trex_nb.errors import CommandError
+from trex_nb.launch.files import JobFolder
 from trex_nb.study.edit import typed
 from trex_nb.study.spelling import spelled
 from trex_nb.study.study import Study
-from trex_nb.widget.details import NOTEBOOK, comparison, details
-from trex_nb.widget.questions import All, Comparison, Details, Notebook, Question, Weigh
+from trex_nb.widget.details import comparison, details
+from trex_nb.widget.questions import AboutStudy, Comparison, Details, Notebook, Weigh
 from trex_nb.widget.view import Wire
 
 _LARGEST_NOTEBOOK = 10_000_000
@@ -33,7 +34,7 @@ class StudyDesk:
         weighed = self._study.weigh(_read(command))
         return weighed.text if weighed.asks else ""
 
-    def answer(self, question: Question) -> Wire:
+    def answer(self, question: AboutStudy) -> Wire:
         """Answer a question; reads logs and notebooks from disk."""
         match question:
             case Details(nodes=nodes):
@@ -44,8 +45,6 @@ class StudyDesk:
                 return {"text": self._study.weigh(_read(command)).text, "code": spelled(command)}
             case Notebook(run=run):
                 return self._notebook(run)
-            case All():
-                raise CommandError("The explorer answers this itself.", "ask it")
 
     def _details(self, node: NodeId) -> Wire:
         study = self._study
@@ -55,7 +54,7 @@ class StudyDesk:
     def _notebook(self, run: RunId) -> Wire:
         node = self._study.known(node_of(run))
         found = next((r for r in self._study.tree.nodes[node].runs if r.id == run), None)
-        path = self._study.folder.path / found.folder / NOTEBOOK if found and found.folder else None
+        path = JobFolder(self._study.folder.path / found.folder).notebook if found and found.folder else None
         if path is None or not path.is_file():
             raise CommandError(f"{run} has no notebook yet.", "wait until its job has begun")
         if path.stat().st_size > _LARGEST_NOTEBOOK:

@@ -11,21 +11,23 @@ from pathlib import Path
 
 from trex_nb.core.events import ProposalMade
 from trex_nb.core.ids import NodeId
-from trex_nb.core.node import Node, Run, Status
+from trex_nb.core.node import Node, Run
 from trex_nb.core.training import Untrained
+from trex_nb.launch.files import JobFolder
 from trex_nb.report import sections, words
 from trex_nb.report.blocks import Block, Bullets, Heading, Paragraph, Picture, Table, Verbatim
 from trex_nb.report.insights import insights_naming, live_insights
 from trex_nb.report.runs import state_words
 from trex_nb.search.tree import Tree
 from trex_nb.study.fields import EditField
+from trex_nb.study.stopping import can_stop_run
 from trex_nb.widget.view import Wire
 
-NOTEBOOK = "experiment.ipynb"
 _POINTS = 120
 _MAX_CONTEXT = 30_000
 _LONG = 8
-_FOLDED = {"Recipe and configs", "Decisions", "Answered wrongly", "Labels answered as others", "Slices"}
+_SEEN, _LOG = "What the Researcher saw", "Log"
+_FOLDED = {"Recipe and configs", "Decisions", "Answered wrongly", "Labels answered as others", "Slices", _SEEN, _LOG}
 
 
 def details(tree: Tree, node: NodeId, fields: Sequence[EditField], log: str, folder: Path) -> Wire:
@@ -53,9 +55,9 @@ def _more(tree: Tree, n: Node, log: str) -> Iterator[tuple[str, Sequence[Block]]
     yield "Insights", learnt
     answer = tree.answers.get(n.request)
     if isinstance(answer, ProposalMade) and answer.context:
-        yield "What the Researcher saw", (Verbatim(words.cut(answer.context, _MAX_CONTEXT)),)
+        yield _SEEN, (Verbatim(words.cut(answer.context, _MAX_CONTEXT)),)
     if log:
-        yield "Log", (Verbatim(words.cut(log, sections.MAX_LOG)),)
+        yield _LOG, (Verbatim(words.cut(log, sections.MAX_LOG)),)
 
 
 def _titled(blocks: Iterable[Block]) -> list[tuple[str, list[Block]]]:
@@ -71,15 +73,12 @@ def _titled(blocks: Iterable[Block]) -> list[tuple[str, list[Block]]]:
 
 def _section(title: str, blocks: Sequence[Block]) -> Wire:
     is_long = isinstance(blocks[0], Table) and len(blocks[0].rows) > _LONG
-    folded = title in _FOLDED or is_long or title.startswith(("What the Researcher", "Log"))
-    return {"title": title, "folded": folded, "blocks": [_block(b) for b in blocks]}
+    return {"title": title, "folded": is_long or title in _FOLDED, "blocks": [_block(b) for b in blocks]}
 
 
 def _block(block: Block) -> Wire:
     match block:
-        case Heading(text, _):
-            return {"heading": text}
-        case Paragraph(text):
+        case Heading(text, _) | Paragraph(text):
             return {"paragraph": text}
         case Bullets(items):
             return {"bullets": items}
@@ -92,7 +91,7 @@ def _block(block: Block) -> Wire:
 
 
 def _run(tree: Tree, n: Node, r: Run, folder: Path) -> Wire:
-    notebook = folder / r.folder / NOTEBOOK
+    notebook = JobFolder(folder / r.folder).notebook
     weights = r.weights.checkpoint.path if r.weights else None
     return {
         "id": r.id,
@@ -108,7 +107,7 @@ def _run_actions(tree: Tree, n: Node, r: Run) -> list[str]:
     if tree.is_pruned(n.id):
         return []
     found = {
-        "stop": n.status is Status.RUNNING and not (r.stop_requested or r.is_over or r.checkpoint),
+        "stop": can_stop_run(n, r),
         "resume": r.is_resumable,
         "fork": not isinstance(r.config, Untrained) and (r.is_training or r.weights is not None),
     }
@@ -117,10 +116,7 @@ def _run_actions(tree: Tree, n: Node, r: Run) -> list[str]:
 
 def _curve(r: Run) -> list[tuple[int, float | None, float | None]]:
     """Step, training loss and held-out loss, evenly thinned; losses that are not finite are not known."""
-    points = [(p.step, _figures(p.loss), _figures(p.eval_loss)) for p in r.curve]
-    if len(points) <= _POINTS:
-        return points
-    return [points[round(i * (len(points) - 1) / (_POINTS - 1))] for i in range(_POINTS)]
+    return [(p.step, _figures(p.loss), _figures(p.eval_loss)) for p in words.thinned(r.curve, _POINTS)]
 
 
 def _figures(value: float | None) -> float | None:

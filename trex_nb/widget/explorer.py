@@ -34,7 +34,7 @@ from trex_nb.report.words import clean
 from trex_nb.search.tree import Tree
 from trex_nb.study.spelling import spelled
 from trex_nb.widget.forms import forms
-from trex_nb.widget.questions import All, Message, Question
+from trex_nb.widget.questions import AboutStudy, All, Message, Question
 from trex_nb.widget.view import Drawn, Wire, drawn, view
 
 STATIC = Path(__file__).parent / "static"
@@ -50,7 +50,7 @@ class Desk(Protocol):
     def asks(self, command: Command) -> str:
         """What a command would come to, if a person should be asked once more before it; or an empty string."""
 
-    def answer(self, question: Question) -> Wire:
+    def answer(self, question: AboutStudy) -> Wire:
         """Answer a question; may take a while."""
 
 

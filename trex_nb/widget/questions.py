@@ -46,7 +46,10 @@ class Notebook(Frozen):
     run: RunId
 
 
-Question = Annotated[All | Details | Comparison | Weigh | Notebook, Field(discriminator="ask")]
+AboutStudy = Details | Comparison | Weigh | Notebook
+"""What a desk answers; the rest is the explorer's own."""
+
+Question = Annotated[All | AboutStudy, Field(discriminator="ask")]
 
 
 class Message(Frozen):

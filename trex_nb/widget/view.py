@@ -24,6 +24,7 @@ from trex_nb.search.layout import layout
 from trex_nb.search.tree import Tree
 from trex_nb.study.edit import is_editable
 from trex_nb.study.restore import is_cut_off
+from trex_nb.study.stopping import can_stop
 
 Action = Literal["approve", "prune", "restore", "redirect", "edit", "stop", "resume", "repeat", "plan", "note"]
 StudyAction = Literal["run", "approve", "pause", "resume", "stop", "plan", "auto", "policy", "budget", "finalize"]
@@ -249,7 +250,7 @@ def _actions(tree: Tree, n: Node, *, is_out: bool) -> tuple[Action, ...]:
         return ()
     found: dict[Action, bool] = {
         "approve": n.status is Status.PROPOSED,
-        "stop": n.status is Status.RUNNING and not all(r.stop_requested or r.is_over for r in n.runs),
+        "stop": can_stop(n),
         "resume": any(r.is_resumable for r in n.runs),
         "prune": n.parent is not None,
         "redirect": True,

@@ -7,7 +7,6 @@ import { el, listen, setChildren, setText } from "./dom.js";
 
 /** @param {Block} block @returns {HTMLElement} */
 function drawn(block) {
-  if (block.heading !== undefined) return el("h4", {}, block.heading);
   if (block.bullets) return el("ul", {}, ...block.bullets.map((b) => el("li", {}, b)));
   if (block.verbatim !== undefined) return el("pre", { tabindex: "0" }, block.verbatim);
   if (block.rows) return table(block.columns ?? [], block.rows);

@@ -233,11 +233,11 @@ export function createOutline(on) {
       draw();
       if (hadFocus && !hasFocus(body)) focus();
     },
-    /** Makes a row the current one, without the focus. @param {string} id @param {boolean} [isSeen] scroll to it */
-    select(id, isSeen = true) {
+    /** Makes a row the current one, without the focus. @param {string} id */
+    select(id) {
       if (!index.has(id) || id === current) return;
       current = anchor = id;
-      if (isSeen) reveal();
+      reveal();
       draw();
       on.select(id);
     },

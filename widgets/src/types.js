@@ -35,7 +35,7 @@
  * @property {string[]} policies
  * @property {string[]} [can]
  *
- * @typedef {{ heading?: string, paragraph?: string, bullets?: string[], columns?: string[], rows?: string[][], verbatim?: string }} Block
+ * @typedef {{ paragraph?: string, bullets?: string[], columns?: string[], rows?: string[][], verbatim?: string }} Block
  * @typedef {{ title: string, folded: boolean, blocks: Block[] }} Section
  * @typedef {[step: number, loss: number | null, held_out: number | null]} Point
  * @typedef {{ id: string, state: string, can: string[], curve: Point[], notebook: string, checkpoint: string }} RunDetails
