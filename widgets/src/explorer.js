@@ -64,12 +64,12 @@ function mount(host, store) {
     },
     marked: drawMarked,
     key: (move) => {
-      if (move.enter) detail.focus() || outline.focus();
-      if (move.act) detail.goTo(move.act) || outline.focus();
+      if (move.enter) detail.focus() || leave();
+      if (move.act) detail.goTo(move.act) || leave();
       if (move.search) search.focus();
       if (move.help) {
         help.open = !help.open;
-        outline.focus();
+        leave();
       }
     },
     fold: (id, isOpen) => {
@@ -100,7 +100,7 @@ function mount(host, store) {
     if (event.key === "Escape" && search.value) {
       search.value = choice.query = "";
       relist();
-    } else if (["Escape", "Enter", "ArrowDown"].includes(event.key)) outline.focus();
+    } else if (["Escape", "Enter", "ArrowDown"].includes(event.key)) leave();
   });
   const show = createSelect("Show", Object.entries(SHOWN).map(([k, [text]]) => [k, `show: ${text}`]), (value) => {
     choice.show = value;
@@ -170,9 +170,9 @@ function mount(host, store) {
   function drawMarked() {
     const ids = [...outline.marked];
     const rowsOf = ids.map((id) => store.places.get(id)?.row);
-    hide(bulk, !ids.length, outline.focus);
+    hide(bulk, !ids.length, leave);
     setText(marks, `${ids.length} marked`);
-    hide(compare, ids.length !== 2 || store.isReadOnly, outline.focus);
+    hide(compare, ids.length !== 2 || store.isReadOnly, leave);
     const can = many.map((form) => form.name).filter((name) => rowsOf.every((r) => r?.can?.includes(name)));
     together.show(ids, can);
   }
