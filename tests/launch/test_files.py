@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from trex_nb.core.ids import RunId
-from trex_nb.core.job import JobSpec, Progressed, Started
+from trex_nb.core.job import JobSpec, Progressed, Resources, Started
 from trex_nb.launch.files import JobFolder, Journal, write_atomically
 
 
@@ -77,7 +77,9 @@ def test_a_loss_that_is_not_a_number_is_written_as_none(folder: JobFolder) -> No
 
 
 def test_a_spec_comes_back(folder: JobFolder) -> None:
-    spec = JobSpec(run=RunId("n1.2"), folder=str(folder.path), timeout=1.5, threads=2, env={"A": "ü"})
+    spec = JobSpec(
+        run=RunId("n1.2"), folder=str(folder.path), timeout=1.5, resources=Resources(cores=2), env={"A": "ü"}
+    )
     folder.write_spec(spec)
     assert folder.submitted()
     assert folder.read_spec() == spec

@@ -157,7 +157,9 @@ def _gone_on(run: Run, i: Any, outcome: str) -> Sequence[ev.Event]:
     if isinstance(i, d.Cancel) or outcome == "bad":
         return [failed]
     if isinstance(i, d.Watch) and outcome == "lost":
-        return [ev.JobStarted(run=run.id, pid=1, line=1), ev.JobProgressed(run=run.id, step=1, total=2, line=2)]
+        queued = ev.JobQueued(run=run.id, why="n9.1 of another study", line=1)
+        started = ev.JobStarted(run=run.id, pid=1, line=2)
+        return [queued, started, ev.JobProgressed(run=run.id, step=1, total=2, line=3)]
     if isinstance(i, d.Watch):
         done = Checkpoint(kind="adapter", path=f"{run.folder}/adapter")
         return [ev.JobFinished(run=run.id, checkpoint=done, cost=Cost(seconds=60), line=3)]

@@ -29,7 +29,10 @@ class TemplateExecutor:
         path = assignment.folder / "experiment.ipynb"
         path.write_text(json.dumps(notebook(assignment), indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
         return JobSpec(
-            run=assignment.run, folder=str(assignment.folder), timeout=assignment.timeout, threads=assignment.threads
+            run=assignment.run,
+            folder=str(assignment.folder),
+            timeout=assignment.timeout,
+            resources=assignment.resources,
         )
 
     async def repair(self, assignment: Assignment, failure: Failure) -> JobSpec | None:

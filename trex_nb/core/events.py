@@ -174,6 +174,15 @@ class JobSubmitted(Frozen):
     resumes: Start | None = None
 
 
+class JobQueued(Frozen):
+    """The run's job waits for a place on the machine, for `why`."""
+
+    kind: Literal["job_queued"] = "job_queued"
+    run: RunId
+    why: str
+    line: int
+
+
 class JobStarted(Frozen):
     """The run's kernel is up."""
 
@@ -387,6 +396,7 @@ Event = Annotated[
     | NodeEdited
     | NodeNoted
     | JobSubmitted
+    | JobQueued
     | JobStarted
     | JobProgressed
     | CheckpointSaved

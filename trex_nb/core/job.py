@@ -26,22 +26,56 @@ MOST_WATCHED = 64
 """Held-out rows of a run, at most."""
 
 
+class Resources(Frozen):
+    """What a job takes of a machine while it runs: `cores` (as many threads), `gpus` (below 1 a share of one), and
+    megabytes of memory, as far as they are known beforehand."""
+
+    cores: int = Field(1, ge=1)
+    gpus: float = Field(0.0, ge=0)
+    memory_mb: float = Field(0.0, ge=0)
+
+
+class Limits(Frozen):
+    """What a job may not exceed, in megabytes; None sets no limit: the memory of all its processes together, the size
+    of one file, and the disk its folder takes. A job without `network` reaches no other machine."""
+
+    memory_mb: float | None = Field(None, gt=0)
+    file_mb: float | None = Field(None, gt=0)
+    disk_mb: float | None = Field(None, gt=0)
+    network: bool = False
+
+
 class JobSpec(Frozen):
-    """What to run. `folder` is absolute and holds `experiment.ipynb`; `threads` is the number of cores granted;
-    `env` is added to a clean environment; `timeout` is in seconds of wall time; `grace` is how many seconds a job has
-    to end by itself when it is asked to stop."""
+    """What to run. `folder` is absolute and holds `experiment.ipynb`; `env` is added to a clean environment; `timeout`
+    is in seconds of wall time from when its kernel is started; `grace` is how many seconds a job has to end by itself
+    when it is asked to stop. `reads` and `writes` are the files and folders (absolute) it needs beside its own folder
+    and the installed software. Of jobs that wait for a place on the machine, those of higher `priority` go first, and
+    then those of the `study` (any text) that has least of it."""
 
     run: RunId
     folder: str
     timeout: float = Field(gt=0)
-    threads: int = Field(1, ge=1)
+    resources: Resources = Resources()
+    limits: Limits = Limits()
     grace: float = Field(120.0, ge=0)
     env: dict[str, str] = Field(default_factory=dict)
+    reads: tuple[str, ...] = ()
+    writes: tuple[str, ...] = ()
+    study: str = ""
+    priority: int = 0
 
     @property
     def job(self) -> JobId:
         """The job this spec becomes when submitted."""
         return JobId(self.folder)
+
+
+class Queued(Frozen):
+    """The job waits for a place on the machine; `why` says who has it, for the person."""
+
+    kind: Literal["queued"] = "queued"
+    line: int = 0
+    why: str
 
 
 class Started(Frozen):
@@ -115,7 +149,7 @@ class Failed(Frozen):
     cost: Cost = Cost()
 
 
-JobUpdate = Annotated[Started | Progressed | Saved | NotSaved | Finished | Failed, Field(discriminator="kind")]
+JobUpdate = Annotated[Queued | Started | Progressed | Saved | NotSaved | Finished | Failed, Field(discriminator="kind")]
 
 METRICS_MIME = "application/vnd.trex.metrics+json"
 """Display data of this type carries a run's curve: `{"points": [{"step","total","loss","eval_loss"}, …]}`, with

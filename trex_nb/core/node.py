@@ -59,7 +59,8 @@ class Run:
     `began` and `ended` are when the last attempt's job was submitted and when it ended (epoch seconds). `saved` is the
     newest state on disk that the run can go on from, `resumes` the one its attempt did go on from; `first_attempt` is
     the attempt a person asked for last (those after it were retries), and `is_queued` says that the person let a
-    stopped run go on and no job has taken it up yet. `called_off` says why it was found hopeless, if it was.
+    stopped run go on and no job has taken it up yet. `called_off` says why it was found hopeless, if it was;
+    `waits_for` who has the place on the machine that its job waits for.
     """
 
     id: RunId
@@ -86,6 +87,7 @@ class Run:
     is_queued: bool = False
     called_off: str = ""
     repeats: RunId | None = None
+    waits_for: str = ""
 
     @property
     def is_repeat(self) -> bool:

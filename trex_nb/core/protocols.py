@@ -13,7 +13,7 @@ from typing import Protocol
 
 from trex_nb.core.events import Actor, BaseFacts, DataFacts, Event, ProposalRequested, Stamped
 from trex_nb.core.ids import NodeId, RunId, StudyId
-from trex_nb.core.job import JobId, JobSpec, JobUpdate
+from trex_nb.core.job import JobId, JobSpec, JobUpdate, Resources
 from trex_nb.core.node import Node, Nodes
 from trex_nb.core.plan import Proposal
 from trex_nb.core.result import Checkpoint, Evaluation, Failure, Finding, Insight
@@ -105,7 +105,7 @@ class Assignment:
     train_file: Path
     base_model: str
     samples: int
-    threads: int
+    resources: Resources
     timeout: float
     start: Path | None = None
     resume: Path | None = None

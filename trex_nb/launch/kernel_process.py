@@ -56,7 +56,7 @@ class KernelProcess:
 
     async def start(self) -> None:
         """Start the process; it is ready a good half second later."""
-        environment = kernel_environment(os.environ, self._spec.env, self._spec.threads, self._spec.folder)
+        environment = kernel_environment(os.environ, self._spec.env, self._spec.resources.cores, self._spec.folder)
         environment["IPYTHONDIR"] = str(self._sockets / "ipython")
         with self._folder.log.open("ab") as log:
             await self.manager.start_kernel(env=environment, cwd=self._spec.folder, stdout=log, stderr=log)

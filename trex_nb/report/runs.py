@@ -52,6 +52,8 @@ def state_words(r: Run) -> str:
         return words.stopped_words(r)
     if r.is_queued:
         return f"waits to go on from {f'step {r.saved.step}' if r.saved else 'its beginning'}"
+    if r.is_training and r.waits_for:
+        return f"waits for {words.cut(r.waits_for, 200)}"
     if r.is_training:
         went_on = f", went on from step {r.resumes.step}" if r.resumes else ""
         return f"training {words.progress(r):.0%}{went_on}" + (", being stopped: hopeless" if r.called_off else "")

@@ -328,11 +328,18 @@ def _on_job_submitted(tree: Tree, e: ev.JobSubmitted, s: ev.Stamped) -> Tree:
     return tree._with_run(
         e.run, attempt=e.attempt, key=e.key, folder=e.folder, line=0, curve=kept, pid=None, first_attempt=first,
         spent_before=run.spent_before + e.spent, resumes=e.resumes, is_queued=False, began=s.time, ended=None,
+        waits_for="",
     )  # fmt: skip
 
 
-def _on_job_started(tree: Tree, e: ev.JobStarted, _: ev.Stamped) -> Tree:
-    return tree._with_run(e.run, pid=e.pid, line=e.line)
+def _on_job_queued(tree: Tree, e: ev.JobQueued, _: ev.Stamped) -> Tree:
+    return tree._with_run(e.run, waits_for=e.why, line=e.line)
+
+
+def _on_job_started(tree: Tree, e: ev.JobStarted, s: ev.Stamped) -> Tree:
+    run = tree.run(e.run)
+    began = s.time if run.waits_for else run.began  # what it waited for a place says nothing of how long it takes
+    return tree._with_run(e.run, pid=e.pid, line=e.line, waits_for="", began=began)
 
 
 def _on_job_progressed(tree: Tree, e: ev.JobProgressed, _: ev.Stamped) -> Tree:
@@ -486,6 +493,7 @@ _HANDLERS: dict[str, Callable[[Tree, Any, ev.Stamped], Tree]] = {
     "node_edited": _on_node_edited,
     "node_noted": _on_node_noted,
     "job_submitted": _on_job_submitted,
+    "job_queued": _on_job_queued,
     "job_started": _on_job_started,
     "job_progressed": _on_job_progressed,
     "checkpoint_saved": _on_checkpoint_saved,

@@ -18,7 +18,19 @@ from typing import Any
 
 from trex_nb.core import events as ev
 from trex_nb.core.ids import NodeId, RunId, node_id, node_of
-from trex_nb.core.job import Failed, Finished, JobId, JobSpec, JobUpdate, NotSaved, Progressed, Saved, Started
+from trex_nb.core.job import (
+    Failed,
+    Finished,
+    JobId,
+    JobSpec,
+    JobUpdate,
+    NotSaved,
+    Progressed,
+    Queued,
+    Resources,
+    Saved,
+    Started,
+)
 from trex_nb.core.node import Run, Status
 from trex_nb.core.plan import Proposal
 from trex_nb.core.protocols import Assignment, Job
@@ -274,7 +286,9 @@ class Effects:
 
     async def _on_update(self, run: RunId, update: JobUpdate) -> None:
         now = self._writer.tree.run(run)
-        if isinstance(update, Started):
+        if isinstance(update, Queued):
+            self._append([ev.JobQueued(run=run, why=update.why, line=update.line)], "executor")
+        elif isinstance(update, Started):
             self._append([ev.JobStarted(run=run, pid=update.pid, line=update.line)], "executor")
         elif isinstance(update, Progressed):
             if _is_worth_keeping(now, update):
@@ -334,7 +348,8 @@ class Effects:
         timeout = max(_SHORTEST_TIMEOUT, _PATIENCE * 60 * node.plan.expected.minutes)
         return Assignment(
             task=tree.task, node=node, run=run.id, folder=folder, train_file=self._folder.train_file,
-            base_model=tree.base.model, samples=tree.budget.samples, threads=1, timeout=timeout,
+            base_model=tree.base.model, samples=tree.budget.samples, timeout=timeout,
+            resources=Resources(memory_mb=node.plan.expected.memory_mb),
             start=self._weights(node.plan.start), resume=self._weights(resumes),
         )  # fmt: skip
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import nbformat
 
 from trex_nb.core.ids import node_of, run_id
-from trex_nb.core.job import FAILURE_MIME, METRICS_MIME, OUTCOME_MIME, Finished, JobSpec
+from trex_nb.core.job import FAILURE_MIME, METRICS_MIME, OUTCOME_MIME, Finished, JobSpec, Resources
 from trex_nb.core.protocols import Assignment, Executor
 from trex_nb.core.result import Checkpoint, Cost, Failure
 from trex_nb.testing import trees
@@ -46,7 +46,10 @@ class NotebookExecutor:
         cells = [nbformat.v4.new_code_cell(source, id=f"cell-{i}") for i, source in enumerate(self._sources())]
         nbformat.write(nbformat.v4.new_notebook(cells=cells), assignment.folder / "experiment.ipynb")
         return JobSpec(
-            run=assignment.run, folder=str(assignment.folder), timeout=assignment.timeout, threads=assignment.threads
+            run=assignment.run,
+            folder=str(assignment.folder),
+            timeout=assignment.timeout,
+            resources=assignment.resources,
         )
 
     def _sources(self) -> list[str]:
@@ -73,7 +76,8 @@ def assignment(folder: Path, number: int = 1) -> Assignment:
     run = run_id(trees.node(number), 1)
     return Assignment(
         task=tree.task, node=tree.nodes[node_of(run)], run=run, folder=folder / "runs" / run,
-        train_file=folder / "data" / "train.jsonl", base_model="tiny", samples=100, threads=2, timeout=60.0,
+        train_file=folder / "data" / "train.jsonl", base_model="tiny", samples=100,
+        resources=Resources(cores=2), timeout=60.0,
     )  # fmt: skip
 
 
@@ -88,7 +92,7 @@ class ExecutorContract:
 
     def test_what_was_granted_is_what_the_job_gets(self, executor: Executor, tmp_path: Path) -> None:
         spec = asyncio.run(executor.prepare(assignment(tmp_path)))
-        assert (spec.threads, spec.timeout) == (2, 60.0)
+        assert (spec.resources.cores, spec.timeout) == (2, 60.0)
 
     def test_preparing_twice_gives_the_same_job(self, executor: Executor, tmp_path: Path) -> None:
         asked = assignment(tmp_path)
