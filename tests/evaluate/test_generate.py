@@ -18,7 +18,7 @@ from trex_nb.errors import EvaluationError
 from trex_nb.evaluate.generate import CheckpointKind, Models, batches, prompt_tokens, stop_tokens
 from trex_nb.tiny import path as tiny
 from trex_nb.tiny.general import world_text
-from trex_nb.train.sft import conversations
+from trex_nb.train.encode import encode
 
 
 @pytest.fixture(scope="module")
@@ -80,16 +80,13 @@ def test_answers_are_bounded_and_free_of_special_tokens(models: Models, prompts:
 
 @pytest.mark.parametrize("template", [True, False])
 def test_prompts_are_asked_as_they_are_trained(tokenizer: Any, template: bool) -> None:
-    """What the evaluator feeds is a prefix of what trl trains on."""
+    """What the evaluator feeds is a prefix of what is trained on."""
     if not template:
         tokenizer.chat_template = None
-    row = conversations(Dataset.from_dict({"prompt": ["repeat: Anna"], "answer": ["Anna"]}), tokenizer)[0]
-    if template:
-        whole = tokenizer.apply_chat_template(row["prompt"] + row["completion"], tokenize=False)
-    else:
-        whole = row["prompt"] + row["completion"]
+    rows = Dataset.from_dict({"prompt": ["repeat: Anna"], "answer": ["Anna"]})
+    trained = encode(rows, tokenizer, 100).data[0]["input_ids"]
     asked = prompt_tokens(tokenizer, ["repeat: Anna"])[0]
-    assert tokenizer(whole, add_special_tokens=False)["input_ids"][: len(asked)] == asked
+    assert trained[: len(asked)] == asked
 
 
 def test_end_of_turn_of_the_template_ends_answers(tokenizer: Any) -> None:

@@ -16,8 +16,9 @@ from trex_nb.core.recipe import DataRecipe
 from trex_nb.core.training import FullTraining, LoraTraining
 from trex_nb.tiny import path as tiny
 from trex_nb.train import Base, TrainingFailed, finish, fit, load_base, prepare, warm
+from trex_nb.train.encode import encode
 from trex_nb.train.held_out import IGNORED, item_losses
-from trex_nb.train.sft import conversations, steps_of
+from trex_nb.train.sft import steps_of
 
 pytestmark = pytest.mark.usefixtures("shown")
 SHORT = LoraTraining(learning_rate=5e-3, r=4, num_train_epochs=0.5)
@@ -108,8 +109,9 @@ def test_prompts_longer_than_max_length_are_bad_data(base: Base, train_file: Pat
 
 def test_tokenizer_without_template_trains_on_plain_text(base: Base, rows: Dataset) -> None:
     base.tokenizer.chat_template = None
-    first = conversations(rows, base.tokenizer)[0]
-    assert first == {"prompt": rows[0]["prompt"] + "\n", "completion": rows[0]["answer"]}
+    first = encode(rows, base.tokenizer, 256).data[0]["input_ids"]
+    end = base.tokenizer.eos_token
+    assert base.tokenizer.decode(first) == f"{rows[0]['prompt']}\n{rows[0]['answer']}{end}"
     assert fit(base, rows, SHORT).steps == 4
 
 

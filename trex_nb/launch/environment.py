@@ -5,8 +5,10 @@ Pure. Limits: what lies in files under HOME is as readable to a job as to its us
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Mapping
+from pathlib import Path
 
 JOB_VARIABLE = "TREX_JOB"
 """Set to the job's folder in its kernel: every process the job starts carries it, and is found by it."""
@@ -23,6 +25,16 @@ _DENIED = frozenset({"PYTHONSTARTUP"})
 def clean(environ: Mapping[str, str]) -> dict[str, str]:
     """The variables of `environ` a job may see. Applying it twice changes nothing."""
     return {name: value for name, value in environ.items() if _allowed(name)}
+
+
+def with_package(environ: Mapping[str, str]) -> dict[str, str]:
+    """The clean variables of `environ`, with which this very `trex_nb` is found even where it runs from a checkout."""
+    environment = clean(environ)
+    home = Path(__file__).parents[2]
+    if home.name not in {"site-packages", "dist-packages"}:
+        known = environment.get("PYTHONPATH", "").split(os.pathsep)
+        environment["PYTHONPATH"] = os.pathsep.join(dict.fromkeys([str(home), *filter(None, known)]))
+    return environment
 
 
 def kernel_environment(

@@ -14,14 +14,27 @@ from pathlib import Path
 
 from trex_nb.core.job import JobId, JobSpec
 from trex_nb.errors import LaunchError
-from trex_nb.launch.environment import clean
+from trex_nb.launch.environment import with_package
 from trex_nb.launch.files import JobFolder
 from trex_nb.launch.job import FolderJob, attach, claim
+from trex_nb.launch.pool import Pool
 
 
 class KernelLauncher:
-    """Starts jobs on this machine, at once; how many run side by side is the caller's business
-    (`core.protocols.Launcher`)."""
+    """Starts jobs on this machine (`core.protocols.Launcher`), warm where there is a `pool`."""
+
+    def __init__(self, pool: Pool | None = None) -> None:
+        self._pool = pool
+
+    def warm(self) -> None:
+        """A job will come soon: get ready for it. Returns at once."""
+        if self._pool is not None:
+            self._pool.start()
+
+    def close(self) -> None:
+        """Let go of the pool; jobs go on."""
+        if self._pool is not None:
+            self._pool.close()
 
     async def submit(self, spec: JobSpec) -> FolderJob:
         """Start the job unless it was started before, by whomever.
@@ -32,7 +45,8 @@ class KernelLauncher:
         lock = claim(spec)
         if lock is not None:
             try:
-                start_runner(folder, lock)
+                if self._pool is None or not await self._pool.run(spec, lock):
+                    start_runner(folder, lock)
             except OSError as error:
                 folder.withdraw_spec()
                 raise LaunchError(f"No process can be started: {error}.", "end some, then run again") from error
@@ -50,17 +64,7 @@ def start_runner(folder: JobFolder, lock: int) -> None:
     command = [sys.executable, "-P", "-m", "trex_nb.launch.runner", str(folder.path), str(lock)]
     with folder.log.open("ab") as log:
         process = subprocess.Popen(  # noqa: S603  our own module
-            command, cwd=folder.path, env=_runner_environment(), pass_fds=(lock,), start_new_session=True,
+            command, cwd=folder.path, env=with_package(os.environ), pass_fds=(lock,), start_new_session=True,
             stdin=subprocess.DEVNULL, stdout=log, stderr=log,
         )  # fmt: skip
     threading.Thread(target=process.wait, name=f"reap {process.pid}", daemon=True).start()
-
-
-def _runner_environment() -> dict[str, str]:
-    """A clean environment in which `trex_nb` is found even where it runs from a checkout."""
-    environment = clean(os.environ)
-    home = Path(__file__).parents[2]
-    if home.name not in {"site-packages", "dist-packages"}:
-        known = environment.get("PYTHONPATH", "").split(os.pathsep)
-        environment["PYTHONPATH"] = os.pathsep.join(dict.fromkeys([str(home), *filter(None, known)]))
-    return environment

@@ -21,6 +21,7 @@ from jupyter_client.kernelspec import KernelSpec, KernelSpecManager
 from trex_nb.core.job import JobSpec
 from trex_nb.launch.environment import kernel_environment
 from trex_nb.launch.files import JobFolder
+from trex_nb.launch.forked import ForkedKernel, ForkedProvisioner
 from trex_nb.launch.processes import SOCKETS
 
 SHUTDOWN_GRACE = 3.0
@@ -38,9 +39,9 @@ class _ThisPython(KernelSpecManager):  # type: ignore[misc]  # jupyter_client's 
 
 
 class KernelProcess:
-    """A job's kernel and the folder of its sockets."""
+    """A job's kernel and the folder of its sockets. With a `child` that was forked for it, that becomes the kernel."""
 
-    def __init__(self, folder: JobFolder, spec: JobSpec) -> None:
+    def __init__(self, folder: JobFolder, spec: JobSpec, child: ForkedKernel | None = None) -> None:
         self._folder = folder
         self._spec = spec
         self._sockets = _socket_folder()
@@ -48,6 +49,10 @@ class KernelProcess:
             kernel_spec_manager=_ThisPython(), transport="ipc", ip=str(self._sockets / "k"),
             connection_file=str(folder.connection),
         )  # fmt: skip
+        if child is not None:
+            self.manager.provisioner = ForkedProvisioner(kernel_id="", kernel_spec=self.manager.kernel_spec)
+            self.manager.provisioner.parent = self.manager
+            self.manager.provisioner.child = child
 
     @property
     def pid(self) -> int:
@@ -55,7 +60,8 @@ class KernelProcess:
         return int(self.manager.provisioner.pid)
 
     async def start(self) -> None:
-        """Start the process; it is ready a good half second later."""
+        """Start the process, or give the child its orders; it is ready a good half second later, the child in less
+        than a fifth."""
         environment = kernel_environment(os.environ, self._spec.env, self._spec.resources.cores, self._spec.folder)
         environment["IPYTHONDIR"] = str(self._sockets / "ipython")
         with self._folder.log.open("ab") as log:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
 from collections import deque
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -19,6 +21,9 @@ MOST_DISPLAYS = 500
 STARTUP, BACKLOG = 300, 120
 """Seconds a kernel has to come up (Python may have to be read over a slow network), and that a cell's displays may
 still be on their way after its end."""
+
+READY_POLL = 0.005
+"""Seconds between two looks whether the kernel has answered; each takes a few microseconds."""
 
 
 class CappedText:
@@ -71,6 +76,25 @@ class CellRunner(NotebookClient):  # type: ignore[misc]  # nbclient's types do n
         self._displayed = displayed
         self._streams: list[tuple[Any, CappedText]] = []
         self.reset_execution_trackers()
+
+    async def connect(self) -> None:
+        """Connect to the kernel that the manager started. Raises `RuntimeError` when it dies or takes too long.
+
+        nbclient's own way then waits another 0.2 s for displays of nobody's cell; a subscription is known to be there
+        by its first message, which ipykernel sends as a welcome.
+        """
+        self.kc = self.km.client()
+        self.kc.start_channels()
+        self.kc.allow_stdin = False
+        deadline = time.monotonic() + STARTUP
+        self.kc.kernel_info()
+        while not (await self.kc.shell_channel.msg_ready() and await self.kc.iopub_channel.msg_ready()):
+            if not await self.km.is_alive():
+                raise RuntimeError("Kernel died before it answered")
+            if time.monotonic() > deadline:
+                raise RuntimeError(f"Kernel did not answer in {STARTUP} seconds")
+            await asyncio.sleep(READY_POLL)
+        await self.kc.shell_channel.get_msg()
 
     def process_message(self, msg: dict[str, Any], cell: Any, cell_index: int) -> Any:
         """Listen to displays on their way into the notebook."""

@@ -15,6 +15,7 @@ import os
 import signal
 import sys
 import threading
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,6 +24,7 @@ from trex_nb.core.result import Failure
 from trex_nb.launch import failures
 from trex_nb.launch.account import Account
 from trex_nb.launch.files import JobFolder, Journal
+from trex_nb.launch.forked import ForkedKernel
 from trex_nb.launch.kernel_process import KernelProcess
 from trex_nb.launch.patience import Patience
 from trex_nb.launch.processes import kill_all
@@ -40,13 +42,13 @@ interrupted cell has to come to its end."""
 class Runner:
     """One job, from spec to ending."""
 
-    def __init__(self, folder: JobFolder, spec: JobSpec, journal: Journal) -> None:
+    def __init__(self, folder: JobFolder, spec: JobSpec, journal: Journal, child: ForkedKernel | None) -> None:
         self._folder = folder
         self._spec = spec
         self._journal = journal
         self._account = Account(journal.write)
         self._patience = Patience(folder, self._account, spec.grace)
-        self._kernel = KernelProcess(folder, spec)
+        self._kernel = KernelProcess(folder, spec, child)
         self._cells: CellRunner | None = None
         self._stop: asyncio.Future[Failure | None] = asyncio.get_running_loop().create_future()
 
@@ -101,12 +103,12 @@ class Runner:
     async def _start(self) -> CellRunner | Failure:
         """A client to a kernel that is up. What is slow to import is imported while the kernel boots."""
         await self._kernel.start()
-        sys.modules["rfc3987_syntax"] = None  # type: ignore[assignment]  # optional to jsonschema; 0.9 s to import
+        preload()
         from trex_nb.launch.outputs import CellRunner  # noqa: PLC0415
 
         cells = CellRunner(self._folder.read_notebook(), self._kernel.manager, self._account.displayed)
         try:
-            await cells.async_start_new_kernel_client()
+            await cells.connect()
         except RuntimeError as error:
             return failures.no_kernel(str(error), self._log())
         self._cells = cells
@@ -157,10 +159,16 @@ class Runner:
         return said or self._folder.read_log(failures.LOG_CHARS)
 
 
-async def run_job(folder: JobFolder) -> None:
-    """Run the job in `folder`, whose lock this process holds."""
+def preload() -> None:
+    """Import what is slow to import and a job cannot do without."""
+    sys.modules["rfc3987_syntax"] = None  # type: ignore[assignment]  # optional to jsonschema; 0.9 s to import
+    import_module("trex_nb.launch.outputs")
+
+
+async def run_job(folder: JobFolder, child: ForkedKernel | None = None) -> None:
+    """Run the job in `folder`, whose lock this process holds; a `child` becomes its kernel, if there is one."""
     journal = Journal(folder)
-    runner = Runner(folder, folder.read_spec(), journal)
+    runner = Runner(folder, folder.read_spec(), journal, child)
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, runner.stop, failures.TERMINATED)
     folder.write_runner()
     await runner.run()
@@ -174,6 +182,14 @@ def beat(folder: JobFolder, stopped: threading.Event) -> None:
             folder.heartbeat.touch()
 
 
+def run_to_its_end(folder: JobFolder, child: ForkedKernel | None = None) -> None:
+    """`run_job` with a heartbeat, as this process's whole work."""
+    stopped = threading.Event()
+    threading.Thread(target=beat, args=(folder, stopped), daemon=True).start()
+    asyncio.run(run_job(folder, child))
+    stopped.set()
+
+
 def main(arguments: list[str]) -> int:
     """Run the job in the folder named first, holding the lock whose descriptor is named second."""
     folder = JobFolder(Path(arguments[0]))
@@ -183,10 +199,7 @@ def main(arguments: list[str]) -> int:
     elif folder.lock() is None:
         sys.stderr.write(f"{folder.path} has a runner already.\n")
         return 1
-    stopped = threading.Event()
-    threading.Thread(target=beat, args=(folder, stopped), daemon=True).start()
-    asyncio.run(run_job(folder))
-    stopped.set()
+    run_to_its_end(folder)
     return 0
 
 

@@ -3,6 +3,7 @@
 .trex/<study>/
   study.db                       the event log
   leader.lock                    held by the process that starts jobs for this study
+  pool.log                       what the warm pool of jobs complained about
   data/train.jsonl               prepared rows, for jobs
   data/<hash>/                   the rows one recipe makes of them, shared by runs (written by jobs)
   data/ngrams-8.npy              hashed passages of the search and test prompts, for jobs that decontaminate
@@ -49,6 +50,11 @@ class StudyFolder:
     def lock(self) -> Path:
         """Held by the one process that starts jobs."""
         return self.path / "leader.lock"
+
+    @property
+    def pool_log(self) -> Path:
+        """What the warm pool complained about."""
+        return self.path / "pool.log"
 
     @property
     def train_file(self) -> Path:

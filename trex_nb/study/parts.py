@@ -10,7 +10,9 @@ from trex_nb.core.events import StudyCreated
 from trex_nb.core.protocols import Evaluator, Executor, Launcher, Researcher, SearchPolicy, Store
 from trex_nb.evaluate.client import ProcessEvaluator
 from trex_nb.evaluate.general import PROSE
+from trex_nb import tiny
 from trex_nb.launch.kernel import KernelLauncher
+from trex_nb.launch.pool import Pool
 from trex_nb.search.policies import AsChosen
 from trex_nb.settings import Settings
 from trex_nb.store.artifacts import StudyFolder
@@ -41,11 +43,12 @@ def default_parts(folder: StudyFolder, created: StudyCreated, settings: Settings
         closed_answers=[label for label, _ in data.slices] if data.closed_answers else None,
         general=world_text() if task.base_model == "tiny" else PROSE,
     )  # fmt: skip
+    pool = Pool(folder.pool_log, "trex_nb.train.ready:prepare", (base_path(task.base_model), tiny.path()))
     return Parts(
         store=SqliteStore(folder.database),
         researcher=OfflineResearcher(task.seed),
         executor=TemplateExecutor(),
-        launcher=KernelLauncher(),
+        launcher=KernelLauncher(pool),
         evaluator=evaluator,
         policy=AsChosen(),
         settings=settings,

@@ -484,7 +484,7 @@ class Study:
         for task in others:
             task.cancel()
         await asyncio.gather(*others, return_exceptions=True)
-        for part in (self.parts.evaluator, self.parts.store):
+        for part in (self.parts.launcher, self.parts.evaluator, self.parts.store):
             await _closed(part)
         self._lead.give_back()
 

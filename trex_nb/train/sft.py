@@ -1,7 +1,6 @@
 """Supervised fine-tuning: trl's SFTTrainer, with low-rank adapters from peft or on all weights.
 
-Rows become conversations (a user's prompt, an assistant's answer) where the tokenizer has a chat template, and
-prompt, newline, answer, end token where it has none; the loss is on the answer alone. Equal configs on equal rows give
+Rows become tokens as `encode` says; the loss is on the answer alone. Equal configs on equal rows give
 equal weights on one machine: the seed is set before adapters are made, and every draw follows from it.
 """
 
@@ -28,6 +27,7 @@ from trex_nb.core.training import LoraTraining, Sft, Trained
 from trex_nb.train.base import Base, half_precision, uses_cuda
 from trex_nb.train.control import Control, Wishes, save_state
 from trex_nb.train.data import hold_out
+from trex_nb.train.encode import encode
 from trex_nb.train.failure import bad_data, stating_failures
 from trex_nb.train.held_out import item_losses
 from trex_nb.train.progress import Curve, DivergenceWatch, LiveCurve
@@ -64,13 +64,13 @@ def fit(
     """
     datasets.disable_progress_bars()
     training, watched = hold_out(rows, WATCH_SEED, most=MOST_WATCHED)
-    train_rows = conversations(rows.select(training), base.tokenizer)
-    held_out = conversations(_shortest_first(rows.select(watched)), base.tokenizer) if len(watched) else None
+    train_rows = encode(rows.select(training), base.tokenizer, config.max_length)
+    held_out = encode(_shortest_first(rows.select(watched)), base.tokenizer, config.max_length)
+    if not len(train_rows.data):
+        raise bad_data(f"No row's prompt fits in {config.max_length} tokens.", "a larger max_length.")
+    told = row_report(rows, train_rows, config.max_length)
     with TemporaryDirectory(prefix="trex-") as unused:
-        trainer = _trainer(base, train_rows, held_out, config, unused, start)
-        if not len(trainer.train_dataset):
-            raise bad_data(f"No row's prompt fits in {config.max_length} tokens.", "a larger max_length.")
-        told = row_report(rows, train_rows, trainer.train_dataset, base.tokenizer, config.max_length)
+        trainer = _trainer(base, train_rows.data, held_out.data if len(held_out.data) else None, config, unused, start)
         began = time.perf_counter()
         trainer.train(resume_from_checkpoint=str(resume) if resume is not None else None)
         seconds = time.perf_counter() - began
@@ -82,21 +82,6 @@ def fit(
 
 def _kind(config: Trained) -> Literal["adapter", "model"]:
     return "adapter" if isinstance(config, LoraTraining) else "model"
-
-
-def conversations(rows: Dataset, tokenizer: Any) -> Dataset:
-    """Rows as trl's prompt-completion data. A template that can open with an empty thought is told not to think, as
-    the evaluator does: answers are short and are scored as they stand."""
-    if tokenizer.chat_template is None:
-        prompts = [f"{prompt}\n" for prompt in rows["prompt"]]
-        return Dataset.from_dict({"prompt": prompts, "completion": list(rows["answer"])})
-    return Dataset.from_dict(
-        {
-            "prompt": [[{"role": "user", "content": prompt}] for prompt in rows["prompt"]],
-            "completion": [[{"role": "assistant", "content": answer}] for answer in rows["answer"]],
-            "chat_template_kwargs": [{"enable_thinking": False}] * len(rows),
-        }
-    )
 
 
 def _shortest_first(rows: Dataset) -> Dataset:
@@ -167,6 +152,7 @@ def _arguments(config: Trained, total: int, parameters: int, folder: str) -> SFT
         save_strategy="no",
         report_to=[],
         disable_tqdm=True,
+        dataset_kwargs={"skip_prepare_dataset": True},
     )
 
 

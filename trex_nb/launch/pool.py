@@ -1,0 +1,103 @@
+"""The warm pool: a fork server of one study's own, so that a job starts without importing anything.
+
+A cold job spends seconds on imports and on loading the base model; a forked one shares all that with its siblings, in
+memory too. The server (`zygote`) is started before it is needed and dies with the process that started it, however
+that dies; the jobs it forked go on. Where forking is no option (no /proc, a system whose libraries do not survive it)
+and for jobs that are not like the others, there is no warm start, and the launcher starts them cold.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+
+from trex_nb.core.job import JobSpec
+from trex_nb.launch.environment import kernel_environment, with_package
+from trex_nb.launch.files import JobFolder
+from trex_nb.launch.mark import ROOM, can_mark
+
+READY = b"ready"
+LONGEST = 65536
+"""What a server says when it is; bytes of a request and of an answer, at most."""
+
+_QUIET = {"PYDEVD_DISABLE_FILE_VALIDATION": "1"}  # ipykernel loads a debugger, which complains of frozen modules
+
+
+class Pool:
+    """Forks runners for jobs. `prepare` ("module:function") and its arguments are for `zygote`, which complains in the
+    file `log`. Thread-safe."""
+
+    def __init__(self, log: Path, prepare: str, arguments: Sequence[str] = ()) -> None:
+        self._log = log
+        self._command = [prepare, *arguments]
+        self._turn = threading.Lock()
+        self._process: subprocess.Popen[bytes] | None = None
+        self._socket: socket.socket | None = None
+        self._is_ready = False
+        self._is_broken = not can_mark()
+
+    @property
+    def pid(self) -> int | None:
+        """The server's process id, None while there is none."""
+        return self._process.pid if self._process else None
+
+    def start(self) -> None:
+        """Start the server, unless it is there; it is ready some seconds later."""
+        with self._turn:
+            if self._socket is None and not self._is_broken:
+                self._start()
+
+    async def run(self, spec: JobSpec, lock: int) -> bool:
+        """Whether a runner was forked for the job, which then holds the lock; waits until the server is ready."""
+        if spec.env or spec.resources.cores != 1:  # libraries read these when they are imported
+            return False
+        self.start()
+        return await asyncio.to_thread(self._run, JobFolder(Path(spec.folder)), lock)
+
+    def close(self) -> None:
+        """End the server."""
+        with self._turn:
+            self._drop()
+
+    def _run(self, folder: JobFolder, lock: int) -> bool:
+        with self._turn:
+            if self._socket is None:
+                return False
+            try:
+                self._wait_until_ready()
+                socket.send_fds(self._socket, [str(folder.path).encode()], [lock])
+                if self._socket.recv(LONGEST):
+                    return True
+            except OSError as error:
+                sys.stderr.write(f"The warm pool is gone: {error}\n")
+            self._is_broken = not self._is_ready  # one that never came up would not do so the next time
+            self._drop()
+            return False
+
+    def _wait_until_ready(self) -> None:
+        assert self._socket is not None
+        if not self._is_ready:
+            self._is_ready = self._socket.recv(LONGEST) == READY
+
+    def _start(self) -> None:
+        ours, theirs = socket.socketpair(type=socket.SOCK_SEQPACKET)
+        environment = kernel_environment(with_package(os.environ), _QUIET, 1, ROOM)
+        command = [sys.executable, "-P", "-m", "trex_nb.launch.zygote", str(theirs.fileno()), *self._command]
+        with theirs, self._log.open("ab") as log:
+            self._process = subprocess.Popen(  # noqa: S603  our own module
+                command, cwd="/", env=environment, pass_fds=(theirs.fileno(),), start_new_session=True,
+                stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+            )  # fmt: skip
+        self._socket, self._is_ready = ours, False
+        threading.Thread(target=self._process.wait, name=f"reap {self._process.pid}", daemon=True).start()
+
+    def _drop(self) -> None:
+        if self._socket is not None:
+            self._socket.close()
+        self._socket = self._process = None

@@ -1,0 +1,128 @@
+"""The fork server: `python -m trex_nb.launch.zygote SOCKET PREPARE [ARGUMENT …]`, one process that has imported all a
+job imports, and forks a runner with its kernel for each job it is sent.
+
+PREPARE names a function ("module:name") that is called with the ARGUMENTs; it imports and loads, starts no thread and
+leaves the GPU alone, for neither survives a fork. It returns what is left to do in each kernel's own process, or None;
+with something left, a pair of runner and kernel that have done it is kept ready (where SPARES says so).
+
+A request is a job's folder with the descriptor of its lock; the answer is the runner's process id. Runners are in
+sessions of their own and outlive this process, which ends when the other end of SOCKET closes, and its spares with it.
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+import select
+import signal
+import socket
+import sys
+import traceback
+from collections.abc import Callable
+from importlib import import_module
+from pathlib import Path
+from typing import NoReturn
+
+from trex_nb.launch.files import JobFolder
+from trex_nb.launch.forked import ForkedKernel, redirect
+from trex_nb.launch.pool import LONGEST, READY
+from trex_nb.launch.runner import preload, run_to_its_end
+
+_REAP_EVERY = 1.0
+
+Prepare = Callable[..., Callable[[], None] | None]
+
+
+def main(arguments: list[str]) -> int:
+    """Prepare, say so, and serve until the socket closes."""
+    control = socket.socket(fileno=int(arguments[0]))
+    module, _, name = arguments[1].partition(":")
+    prepare: Prepare = getattr(import_module(module), name)
+    left = prepare(*arguments[2:])
+    _import_kernel()
+    gc.collect()
+    gc.freeze()  # or the first collection in each child would copy every page that holds an object
+    control.sendall(READY)
+    _serve(control, left, spares=0 if left is None else int(os.environ.get("TREX_SPARES", "1")))
+    return 0
+
+
+def _import_kernel() -> None:
+    preload()
+    for module in ("ipykernel.kernelapp", "ipykernel.ipkernel", "ipykernel.zmqshell", "ipykernel.debugger"):
+        import_module(module)
+    import nbformat  # noqa: PLC0415
+
+    nbformat.validate(nbformat.v4.new_notebook())  # compiles the schema
+
+
+def _serve(control: socket.socket, left: Callable[[], None] | None, spares: int) -> None:
+    ready = [_forked(control, left) for _ in range(spares)]
+    while True:
+        if not select.select([control], [], [], _REAP_EVERY)[0]:
+            _reap()
+            continue
+        said, descriptors, _, _ = socket.recv_fds(control, LONGEST, 1)
+        if not said:
+            return
+        pid, waiting = ready.pop() if ready else _forked(control, left)
+        with waiting:
+            socket.send_fds(waiting, [said], descriptors)
+        os.close(descriptors[0])
+        control.sendall(str(pid).encode())
+        ready += [_forked(control, left) for _ in range(spares - len(ready))]
+
+
+def _forked(control: socket.socket, left: Callable[[], None] | None) -> tuple[int, socket.socket]:
+    """A runner that waits for its job, and where to send that."""
+    ours, theirs = socket.socketpair()
+    pid = os.fork()
+    if pid == 0:
+        control.close()
+        ours.close()
+        _run(theirs, left)
+    theirs.close()
+    return pid, ours
+
+
+def _run(jobs: socket.socket, left: Callable[[], None] | None) -> NoReturn:
+    """A runner's whole life."""
+    try:
+        os.setsid()
+        child = ForkedKernel(left or _nothing, _become)
+        with jobs:
+            said, descriptors, _, _ = socket.recv_fds(jobs, LONGEST, 1)
+        if said:
+            os.set_inheritable(descriptors[0], False)
+            folder = JobFolder(Path(said.decode()))
+            os.chdir(folder.path)
+            redirect(str(folder.log))
+            run_to_its_end(folder, child)
+    except BaseException:  # noqa: BLE001  nothing of the server's stack may run in the child
+        traceback.print_exc()
+        os._exit(1)
+    os._exit(0)
+
+
+def _become(arguments: list[str]) -> None:
+    from ipykernel.kernelapp import IPKernelApp  # noqa: PLC0415
+
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    IPKernelApp.launch_instance(arguments)
+
+
+def _nothing() -> None:
+    """There is nothing left to do."""
+
+
+def _reap() -> None:
+    """Take note of runners that have ended."""
+    try:
+        while os.waitpid(-1, os.WNOHANG)[0]:
+            pass
+    except ChildProcessError:
+        return
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(sys.argv[1:]))
