@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import count
 from pathlib import Path
 
@@ -13,6 +13,8 @@ from trex_nb.core.job import Failed, Finished, JobSpec, JobUpdate, Progressed, S
 from trex_nb.core.result import Checkpoint, Cost, Failure
 from trex_nb.launch.inline import InlineLauncher
 from trex_nb.launch.kernel import KernelLauncher
+from trex_nb.launch.mark import can_mark
+from trex_nb.launch.pool import Pool
 from trex_nb.testing.launchers import (
     BAD,
     DEAF,
@@ -56,6 +58,20 @@ class TestKernelLauncher(LauncherContract):
     @pytest.fixture
     def launcher(self) -> KernelLauncher:
         return KernelLauncher()
+
+
+@pytest.fixture(scope="module")
+def pool(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pool]:
+    pool = Pool(tmp_path_factory.mktemp("pool") / "pool.log", "tests.launch.prepared:nothing")
+    yield pool
+    pool.close()
+
+
+@pytest.mark.skipif(not can_mark(), reason="this system has no warm pool")
+class TestWarmKernelLauncher(LauncherContract):
+    @pytest.fixture
+    def launcher(self, pool: Pool) -> KernelLauncher:
+        return KernelLauncher(pool)
 
 
 class TestInlineLauncher(LauncherContract):

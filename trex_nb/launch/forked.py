@@ -89,8 +89,8 @@ class ForkedProvisioner(LocalProvisioner):  # type: ignore[misc]  # jupyter_clie
 
     async def launch_kernel(self, cmd: list[str], **how: Any) -> Any:
         """Give the orders; the kernel ends when this process does."""
-        environment = {**how["env"], "JPY_PARENT_PID": str(os.getpid())}
-        self.child.order(Orders(tuple(cmd[cmd.index("-f") :]), environment, str(how["cwd"]), str(how["stdout"].name)))
+        arguments = (*cmd[cmd.index("-f") :], f"--IPKernelApp.parent_handle={os.getpid()}")
+        self.child.order(Orders(arguments, how["env"], str(how["cwd"]), str(how["stdout"].name)))
         self.process, self.pid, self.pgid = self.child, self.child.pid, self.child.pid
         return self.connection_info
 

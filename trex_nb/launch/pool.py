@@ -9,6 +9,7 @@ and for jobs that are not like the others, there is no warm start, and the launc
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import socket
 import subprocess
@@ -21,6 +22,8 @@ from trex_nb.core.job import JobSpec
 from trex_nb.launch.environment import kernel_environment, with_package
 from trex_nb.launch.files import JobFolder
 from trex_nb.launch.mark import ROOM, can_mark
+
+_LOG = logging.getLogger("trex_nb")
 
 READY = b"ready"
 LONGEST = 65536
@@ -50,8 +53,13 @@ class Pool:
     def start(self) -> None:
         """Start the server, unless it is there; it is ready some seconds later."""
         with self._turn:
-            if self._socket is None and not self._is_broken:
+            if self._socket is not None or self._is_broken:
+                return
+            try:
                 self._start()
+            except OSError as error:
+                self._is_broken = True
+                _LOG.warning("There is no warm pool; jobs start cold: %s", error)
 
     async def run(self, spec: JobSpec, lock: int) -> bool:
         """Whether a runner was forked for the job, which then holds the lock; waits until the server is ready."""
@@ -75,7 +83,7 @@ class Pool:
                 if self._socket.recv(LONGEST):
                     return True
             except OSError as error:
-                sys.stderr.write(f"The warm pool is gone: {error}\n")
+                _LOG.warning("The warm pool is gone: %s", error)
             self._is_broken = not self._is_ready  # one that never came up would not do so the next time
             self._drop()
             return False

@@ -3,7 +3,7 @@ job imports, and forks a runner with its kernel for each job it is sent.
 
 PREPARE names a function ("module:name") that is called with the ARGUMENTs; it imports and loads, starts no thread and
 leaves the GPU alone, for neither survives a fork. It returns what is left to do in each kernel's own process, or None;
-with something left, a pair of runner and kernel that have done it is kept ready (where SPARES says so).
+with something left, one pair of runner and kernel that have done it is kept ready.
 
 A request is a job's folder with the descriptor of its lock; the answer is the runner's process id. Runners are in
 sessions of their own and outlive this process, which ends when the other end of SOCKET closes, and its spares with it.
@@ -43,7 +43,7 @@ def main(arguments: list[str]) -> int:
     gc.collect()
     gc.freeze()  # or the first collection in each child would copy every page that holds an object
     control.sendall(READY)
-    _serve(control, left, spares=0 if left is None else int(os.environ.get("TREX_SPARES", "1")))
+    _serve(control, left, spares=0 if left is None else 1)
     return 0
 
 

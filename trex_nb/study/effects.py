@@ -100,7 +100,8 @@ class Effects:
         return await self._parts.launcher.attach(JobId(str(self._folder.path / folder)))
 
     async def propose(self, i: d.Propose) -> None:
-        """Have the Researcher answer a request."""
+        """Have the Researcher answer a request; what it proposes may run soon."""
+        self._warm_up()
         number = i.request.request
         try:
             proposal = await self._parts.researcher.propose(self._writer.tree, i.request)
@@ -115,6 +116,11 @@ class Effects:
             return _proposal_events(tree, number, proposal) if number in tree.requests else ()
 
         self._writer.append(made, "researcher")
+
+    def _warm_up(self) -> None:
+        warm = getattr(self._parts.launcher, "warm", None)  # not all launchers have anything to get ready
+        if warm is not None:
+            warm()
 
     async def save(self, i: d.Save) -> None:
         """Have a job save its state; its watcher puts on record that it did, and so opens the request."""
@@ -161,6 +167,7 @@ class Effects:
 
     async def launch(self, i: d.Launch) -> None:
         """Put a run on record as submitted; the baseline needs no job, its checkpoint is the base model."""
+        self._warm_up()
         run = self._writer.tree.run(i.run)
         folder = self._folder.run(i.run, run.attempt + 1)
         submitted = ev.JobSubmitted(

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from trex_nb import tiny
 from trex_nb.agents.executor import TemplateExecutor
 from trex_nb.agents.offline import OfflineResearcher
 from trex_nb.core.events import StudyCreated
 from trex_nb.core.protocols import Evaluator, Executor, Launcher, Researcher, SearchPolicy, Store
 from trex_nb.evaluate.client import ProcessEvaluator
 from trex_nb.evaluate.general import PROSE
-from trex_nb import tiny
 from trex_nb.launch.kernel import KernelLauncher
 from trex_nb.launch.pool import Pool
 from trex_nb.search.policies import AsChosen
@@ -43,7 +43,7 @@ def default_parts(folder: StudyFolder, created: StudyCreated, settings: Settings
         closed_answers=[label for label, _ in data.slices] if data.closed_answers else None,
         general=world_text() if task.base_model == "tiny" else PROSE,
     )  # fmt: skip
-    pool = Pool(folder.pool_log, "trex_nb.train.ready:prepare", (base_path(task.base_model), tiny.path()))
+    pool = Pool(folder.pool_log, "trex_nb.train.ready:prepare", (base_path(task.base_model), str(tiny.path())))
     return Parts(
         store=SqliteStore(folder.database),
         researcher=OfflineResearcher(task.seed),

@@ -26,13 +26,13 @@ _ROWS = 8
 def prepare(base: str, rehearsal: str) -> Callable[[], None] | None:
     """Get ready to fork jobs that fine-tune `base`; `rehearsal` is a small model that may be trained for a moment.
 
-    Returns what each forked process has to do itself, None where that is nothing.
+    Returns what each forked process has to do itself, None where that is nothing, or depends on the GPU it is given.
     """
     os.environ["PYTORCH_NVML_BASED_CUDA_CHECK"] = "1"  # asks for a GPU without touching it
     torch.set_num_threads(1)
     warm()
     if uses_cuda():
-        return partial(warm, base)
+        return partial(warm, base) if torch.cuda.device_count() == 1 else None
     rehearse(rehearsal)
     warm(base)
     return None
