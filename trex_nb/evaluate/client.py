@@ -40,6 +40,9 @@ class ProcessEvaluator:
     `general` is measured too. `timeout` is in seconds, for one evaluation.
     """
 
+    worker = "trex_nb.evaluate.worker"
+    """The module that answers."""
+
     def __init__(
         self,
         study_folder: Path,
@@ -78,6 +81,11 @@ class ProcessEvaluator:
         reply = await self._ask(WarmRequest(id=self._next(), base_model=self._base_model))
         if not reply.ok:
             raise EvaluationError(reply.error, reply.hint)
+
+    @property
+    def pid(self) -> int | None:
+        """The worker's process id, None while there is none."""
+        return self._process.pid if self._process else None
 
     async def close(self) -> None:
         """End the worker; the next evaluation would start another."""
@@ -156,7 +164,7 @@ class ProcessEvaluator:
         self._folder.mkdir(parents=True, exist_ok=True)
         with (self._folder / LOG).open("ab") as log:
             self._process = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-P", "-m", "trex_nb.evaluate.worker"),
+                *(sys.executable, "-P", "-m", self.worker),
                 stdin=PIPE,
                 stdout=PIPE,
                 stderr=log,

@@ -24,17 +24,17 @@ class KernelLauncher:
     """Starts jobs on this machine (`core.protocols.Launcher`), warm where there is a `pool`."""
 
     def __init__(self, pool: Pool | None = None) -> None:
-        self._pool = pool
+        self.pool = pool
 
     def warm(self) -> None:
         """A job will come soon: get ready for it. Returns at once."""
-        if self._pool is not None:
-            self._pool.start()
+        if self.pool is not None:
+            self.pool.start()
 
     def close(self) -> None:
         """Let go of the pool; jobs go on."""
-        if self._pool is not None:
-            self._pool.close()
+        if self.pool is not None:
+            self.pool.close()
 
     async def submit(self, spec: JobSpec) -> FolderJob:
         """Start the job unless it was started before, by whomever.
@@ -45,7 +45,7 @@ class KernelLauncher:
         lock = claim(spec)
         if lock is not None:
             try:
-                if self._pool is None or not await self._pool.run(spec, lock):
+                if self.pool is None or not await self.pool.run(spec, lock):
                     start_runner(folder, lock)
             except OSError as error:
                 folder.withdraw_spec()

@@ -9,6 +9,7 @@ and for jobs that are not like the others, there is no warm start, and the launc
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import os
 import socket
@@ -20,7 +21,6 @@ from pathlib import Path
 
 from trex_nb.core.job import JobSpec
 from trex_nb.launch.environment import kernel_environment, with_package
-from trex_nb.launch.files import JobFolder
 from trex_nb.launch.mark import ROOM, can_mark
 
 _LOG = logging.getLogger("trex_nb")
@@ -66,32 +66,37 @@ class Pool:
         if spec.env or spec.resources.cores != 1:  # libraries read these when they are imported
             return False
         self.start()
-        return await asyncio.to_thread(self._run, JobFolder(Path(spec.folder)), lock)
+        copy = os.dup(lock)  # the caller may be cancelled and close its own
+        return await asyncio.to_thread(self._run, spec.folder, copy)
 
     def close(self) -> None:
-        """End the server."""
+        """End the server; who waits for it is told that there is none."""
+        connected = self._socket
+        if connected is not None:
+            with contextlib.suppress(OSError):
+                connected.shutdown(socket.SHUT_RDWR)
         with self._turn:
             self._drop()
 
-    def _run(self, folder: JobFolder, lock: int) -> bool:
+    def _run(self, folder: str, lock: int) -> bool:
         with self._turn:
-            if self._socket is None:
-                return False
             try:
-                self._wait_until_ready()
-                socket.send_fds(self._socket, [str(folder.path).encode()], [lock])
-                if self._socket.recv(LONGEST):
-                    return True
-            except OSError as error:
-                _LOG.warning("The warm pool is gone: %s", error)
-            self._is_broken = not self._is_ready  # one that never came up would not do so the next time
-            self._drop()
-            return False
+                return self._socket is not None and self._is_taken(self._socket, folder, lock)
+            finally:
+                os.close(lock)
 
-    def _wait_until_ready(self) -> None:
-        assert self._socket is not None
-        if not self._is_ready:
-            self._is_ready = self._socket.recv(LONGEST) == READY
+    def _is_taken(self, server: socket.socket, folder: str, lock: int) -> bool:
+        try:
+            self._is_ready = self._is_ready or server.recv(LONGEST) == READY
+            if self._is_ready:
+                socket.send_fds(server, [folder.encode()], [lock])
+                if server.recv(LONGEST):
+                    return True
+        except OSError as error:
+            _LOG.info("The warm pool is gone: %s", error)
+        self._is_broken = not self._is_ready  # one that never came up would not do so the next time
+        self._drop()
+        return False
 
     def _start(self) -> None:
         ours, theirs = socket.socketpair(type=socket.SOCK_SEQPACKET)
