@@ -31,7 +31,7 @@ from trex_nb.errors import CommandError
 from trex_nb.launch.files import JobFolder, is_last
 
 if TYPE_CHECKING:
-    from jupyter_client import BlockingKernelClient
+    from jupyter_client import AsyncKernelClient
 
 TO_BEGIN, TO_ANSWER = 4.0, 6.0
 """Seconds a kernel has to make the thread, and that thread to answer; of the latter it uses all but two at most."""
@@ -50,7 +50,7 @@ async def peek(folder: JobFolder, expressions: Sequence[str] = ()) -> Peek:
 def _peek(folder: JobFolder, run: RunId, expressions: tuple[str, ...]) -> Peek:
     pid = _kernel_pid(folder, run)
     try:
-        found = _looked(folder.connection, expressions)
+        found = asyncio.run(_looked(folder.connection, expressions))  # in a thread: whoever asks is not held up
     except queue.Empty:
         raise _unanswered(run, pid) from None
     except (_UnclearError, ValueError, TypeError, KeyError, SyntaxError, RecursionError, MemoryError, OSError) as error:
@@ -97,20 +97,20 @@ def _own_name(pid: int) -> int:
         return pid
 
 
-def _looked(connection: Path, expressions: tuple[str, ...]) -> Peek:
+async def _looked(connection: Path, expressions: tuple[str, ...]) -> Peek:
     client = _client(connection)
     try:
-        return Peek.model_validate(json.loads(_asked(client, expressions)))
+        return Peek.model_validate(json.loads(await _asked(client, expressions)))
     finally:
         client.stop_channels()
 
 
-def _client(connection: Path) -> BlockingKernelClient:
+def _client(connection: Path) -> AsyncKernelClient:
     """A client whose channels are open."""
-    from jupyter_client import BlockingKernelClient  # noqa: PLC0415  slow to import, and few ever peek
+    from jupyter_client import AsyncKernelClient  # noqa: PLC0415  slow to import, and few ever peek
 
     facts = _facts(connection)
-    client = BlockingKernelClient()
+    client = AsyncKernelClient()
     client.load_connection_info(facts)
     client.start_channels(iopub=False, stdin=False, hb=False)
     return client
@@ -129,18 +129,18 @@ def _facts(connection: Path) -> dict[str, Any]:
     return facts
 
 
-def _asked(client: BlockingKernelClient, expressions: tuple[str, ...]) -> str:
+async def _asked(client: AsyncKernelClient, expressions: tuple[str, ...]) -> str:
     """The kernel's answer; raises queue.Empty when there is none in time."""
     create = client.session.msg("create_subshell_request", {})
     client.control_channel.send(create)
-    made = _reply(client.get_control_msg, create, TO_BEGIN)
+    made = await _reply(client.get_control_msg, create, TO_BEGIN)
     if made.get("status") != "ok":
         raise _UnclearError("it knows no subshells")
     question = client.session.msg("execute_request", _question(expressions))
     question["header"]["subshell_id"] = made["subshell_id"]
     try:
         client.shell_channel.send(question)
-        reply = _reply(client.get_shell_msg, question, TO_ANSWER)
+        reply = await _reply(client.get_shell_msg, question, TO_ANSWER)
     finally:
         client.control_channel.send(client.session.msg("delete_subshell_request", {"subshell_id": made["subshell_id"]}))
     said = reply.get("user_expressions", {}).get("it", {})
@@ -157,11 +157,11 @@ def _question(expressions: tuple[str, ...]) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _reply(receive: Any, request: dict[str, Any], seconds: float) -> dict[str, Any]:
+async def _reply(receive: Any, request: dict[str, Any], seconds: float) -> dict[str, Any]:
     """The content of the reply to `request`; raises queue.Empty after `seconds`."""
     until = time.monotonic() + seconds
     while True:
-        message = receive(timeout=max(0.0, until - time.monotonic()))
+        message = await receive(timeout=max(0.0, until - time.monotonic()))
         if message["parent_header"].get("msg_id") == request["header"]["msg_id"]:
             content: dict[str, Any] = message["content"]
             return content

@@ -12,6 +12,9 @@ from trex_nb.report import words
 from trex_nb.search.tree import Tree
 from trex_nb.study.live import live_runs
 
+_PATIENT = "--ZMQTerminalInteractiveShell.kernel_timeout=86400"
+"""Else jupyter console takes a kernel that is busy for a minute for dead."""
+
 
 def attached(tree: Tree, name: str, folder: Path) -> str:
     """What to type for each live run of `name`; raises `CommandError` when there is none. `folder` is the study's."""
@@ -28,9 +31,9 @@ def _of_run(run: Run, job: JobFolder) -> str:
     return "\n".join([
         f"{run.id}, {at}: a console on its live kernel, on this machine and as this user only:",
         *missing,
-        f"  jupyter console --existing {shlex.quote(str(job.connection))}",
+        f"  jupyter console --existing {shlex.quote(str(job.connection))} {_PATIENT}",
         *where,
         f"  Training is one long cell: the console waits until it ends. To look in now: %trex peek {run.id}",
-        f"  To interrupt the cell is to end the run: stop it with %trex stop {run.id}, which saves it first.",
-        "  Leave with Ctrl-D, which lets the kernel live.",
+        "  Ctrl-C ends the waiting, not the cell. Leave with Ctrl-D: exit would be carried out in the kernel.",
+        f"  A client that can interrupt the kernel would end the run: %trex stop {run.id} saves it first.",
     ])  # fmt: skip
