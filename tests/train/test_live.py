@@ -10,10 +10,11 @@ import pytest
 from datasets import Dataset
 
 from tests.train.test_control import LORA, at_step
+from trex_nb.core.job import STOP_WISH
 from trex_nb.core.peek import Peek
 from trex_nb.core.recipe import DataRecipe
 from trex_nb.tiny import path as tiny
-from trex_nb.train import fit, load_base, prepare
+from trex_nb.train import TrainingFailed, fit, load_base, prepare
 from trex_nb.train.live import answer
 
 
@@ -55,11 +56,8 @@ def test_a_training_is_seen_while_it_lasts_and_by_its_names(rows: Dataset, shown
 
 
 def test_a_training_that_fails_is_not_seen_afterwards(rows: Dataset, shown: list[dict[str, Any]]) -> None:
-    hot = LORA.model_copy(update={"learning_rate": 1.0, "num_train_epochs": 8.0})
-    try:
-        fit(load_base(tiny()), rows, hot)
-    except Exception as error:  # noqa: BLE001  whether it diverges is not the point
-        assert "loss" in str(error)
+    with at_step(shown, 2, Path(STOP_WISH).touch), pytest.raises(TrainingFailed, match="Stopped at step"):
+        fit(load_base(tiny()), rows, LORA)
     assert asked().training is None
 
 

@@ -100,8 +100,8 @@ PARSERS: dict[str, _Parser] = {
         _sub("stop", "Save the state of jobs and end them; without names all jobs, and pause. %trex resume goes on.",
              lambda p: p.add_argument("nodes", nargs="*", help="nodes such as n4, or runs such as n4.2"),
              lambda p: p.add_argument("--now", action="store_true", help="kill them: nothing more is saved"), _dry),
-        _sub("peek", "Look into live jobs: the training now and the notebook's variables, or your expressions. They are "
-             "evaluated in the job, so one can also do things; looking alone changes nothing.",
+        _sub("peek", "Look into live jobs: the training now and the notebook's variables, or your expressions. These "
+             "are evaluated in the job, so one can also do things; looking alone changes nothing.",
              lambda p: p.add_argument("node", help="a node such as n4, or a run such as n4.2"),
              lambda p: p.add_argument("expressions", nargs="*", help="such as loss step rows[0] 'len(rows) / 2'")),
         _sub("attach", "How to open a console on the live kernels of a node or a run.",
@@ -162,7 +162,7 @@ def _words(name: str, rest: str) -> list[str]:
     if name in ("redirect", "note") and rest and not rest.startswith("-"):
         node, *text = rest.split(maxsplit=1)
         return [node, "--", *(_unquoted(t.strip()) for t in text)]
-    if name == "peek" and rest and not rest.startswith("-"):
+    if name == "peek" and rest and not rest.startswith("-") and rest.rsplit(maxsplit=1)[-1] not in ("-h", "--help"):
         return _peeked(rest)
     try:
         return shlex.split(rest)

@@ -9,8 +9,8 @@ from trex_nb.study.finalize import is_repeating
 
 
 def can_stop(node: Node, *, now: bool = False) -> bool:
-    """Whether jobs of the node, repeats included, are at work or to come, and nobody has stopped them all (`now`: or only
-    asked them to save and end)."""
+    """Whether jobs of the node, repeats included, are at work or to come, and nobody has stopped them all (`now`: or
+    only asked them to save and end)."""
     works = node.status is Status.RUNNING or is_repeating(node)
     return works and not all(_is_stopped(r, now=now) or r.is_over for r in node.runs)
 
