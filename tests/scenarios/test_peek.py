@@ -86,7 +86,7 @@ def test_a_job_that_is_not_submitted_yet_says_so(build: Build) -> None:
     async def nobody(_: str) -> Job | None:
         return None
 
-    study._effects.job = nobody  # type: ignore[method-assign]
+    study._effects.job = nobody  # type: ignore[assignment,method-assign]
     with pytest.raises(CommandError, match="was not started yet"):
         study.peek("n1")
     assert house.launcher.jobs == {}

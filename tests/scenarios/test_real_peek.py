@@ -1,4 +1,4 @@
-"""Looking into a real training of the tiny model from the study that started it, from another process, and ending it."""
+"""Looking into a real training of the tiny model from its study and from another process, and ending it."""
 
 from __future__ import annotations
 
