@@ -29,6 +29,7 @@ def runs() -> list[str]:
 
 @pytest.mark.parametrize(("text", "found"), [
     ("%trex stop n1.", ["n1.1", "n1.2"]), ("%trex resume n1.1 n10", ["n10", "n10.1"]),
+    ("%trex peek n1.", ["n1.1", "n1.2"]), ("%trex attach n10", ["n10", "n10.1"]),
     ("%trex redirect n1.2", ["n1.2"]), ("%trex approve n1.", []), ("%trex resume ", [*nodes(), *runs()]),
 ])  # fmt: skip
 def test_runs_are_offered_where_a_run_can_be_named(text: str, found: list[str]) -> None:

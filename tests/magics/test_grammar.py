@@ -51,6 +51,29 @@ def test_all_is_stopped_and_the_study_resumed_without_names() -> None:
     assert words_of("stop", "nodes") == words_of("resume", "nodes") == [[]]
 
 
+def test_a_stop_may_be_one_at_once() -> None:
+    assert words_of("stop n1.1", "nodes", "now") == [["n1.1"], False]
+    assert words_of("stop n1.1 --now", "nodes", "now") == [["n1.1"], True]
+
+
+@pytest.mark.parametrize(("line", "expressions"), [
+    ("peek n4", []), ("peek n4.2  loss step", ["loss", "step"]),
+    ("peek n4 rows[0] rows[ 0 ]", ["rows[0]", "rows[ 0 ]"]),
+    ("peek n4 row['a b'] 'len(rows) / 2'", ["row['a b']", "len(rows) / 2"]), ("peek n4 f(a, b) x", ["f(a, b)", "x"]),
+    ('peek n4 "1 + 1" -x [v for v in "a]b"]', ["1 + 1", "-x", '[v for v in "a]b"]']), ("peek n4 (1", ["(1"]),
+])  # fmt: skip
+def test_expressions_stay_python(line: str, expressions: list[str]) -> None:
+    assert words_of(line, "expressions") == [expressions]
+
+
+def test_a_peek_has_help_like_all() -> None:
+    for line in ("peek -h", "peek n4 -h", "peek n4 --help"):
+        with pytest.raises(HelpWanted):
+            parse(line)
+    with pytest.raises(CommandError):
+        parse("peek")
+
+
 @pytest.mark.parametrize("line", [
     "approve n1", 'prune n1 "too slow"', "prune n1 it's slow", "restore n1", "edit n1 r=8", "stop", "stop n1.1",
     "repeat n1", "finalize", "auto --rounds 3",

@@ -36,6 +36,7 @@ COMMANDS: list[cmd.Command] = [
     cmd.Edit(node=N1, fields={"target_modules": ["q_proj", "v_proj"]}), cmd.Edit(node=N1, fields={"r": "64"}),
     cmd.Propose(n=5), cmd.Propose(n=4, under=N1, runs=2), cmd.Run(), cmd.Run(jobs=2), cmd.Pause(), cmd.Resume(),
     cmd.Resume(nodes=(N1,), runs=(RunId("n2.1"),)), cmd.Stop(), cmd.Stop(nodes=(N1,)), cmd.Stop(runs=(RunId("n1.1"),)),
+    cmd.Stop(now=True), cmd.Stop(nodes=(N1,), runs=(RunId("n2.1"),), now=True),
     cmd.Auto(rounds=4), cmd.Auto(rounds=4, jobs=2, runs=3), cmd.Repeat(node=N1, n=2), cmd.Finalize(),
     cmd.Finalize(finalists=1, seeds=2, again=True), cmd.SetBudget(rounds=9), cmd.SetBudget(minutes=2.5, samples=10),
     cmd.SetBudget(price_per_hour=2.5, currency="EUR"), cmd.ChoosePolicy(name="gbfs"),

@@ -36,13 +36,13 @@ def plan(epochs: float, learning_rate: float) -> Plan:
     return made.model_copy(update={"configs": (config,)})
 
 
-def parts(folder: StudyFolder, created: StudyCreated, settings: Settings) -> Parts:
-    """The real ones, and a Researcher that plans a run to interrupt and then a short child of it."""
-    researcher = ScriptedResearcher(plan(6.0, 5e-3), plan(0.3, 1e-9))
-    return replace(default_parts(folder, created, settings), researcher=researcher)
+def begun(home: Path, name: str, epochs: float = 6.0) -> Study:
+    """The real parts, and a Researcher that plans a run to interrupt and then a short child of it."""
 
+    def parts(folder: StudyFolder, created: StudyCreated, settings: Settings) -> Parts:
+        researcher = ScriptedResearcher(plan(epochs, 5e-3), plan(0.3, 1e-9))
+        return replace(default_parts(folder, created, settings), researcher=researcher)
 
-def begun(home: Path, name: str) -> Study:
     settings = Settings(root=home / ".trex", jobs=2, patience=60)
     study = trex_nb.start(home / "verbs.yaml", name=name, settings=settings, make_parts=parts)
     study.plan(1)

@@ -59,6 +59,14 @@ def test_a_submitted_run_is_watched_and_a_pruned_one_cancelled_too() -> None:
     assert kinds(tree) == ["Watch", "Cancel"]
 
 
+def test_a_run_that_is_to_stop_is_asked_and_one_that_is_to_stop_now_is_cancelled() -> None:
+    running = (RUN, BASELINE, proposed(1), approved(1), submitted(1))
+    assert kinds(tree_of(*running, ev.StopRequested(node=node(1)))) == ["Watch", "Stop"]
+    asked = (*running, ev.StopRequested(node=node(1)), ev.StopRequested(node=node(1), now=True))
+    assert kinds(tree_of(*asked)) == ["Watch", "Cancel"]
+    assert kinds(tree_of(*asked, ev.StopRequested(node=node(1)))) == ["Watch", "Cancel"]
+
+
 def test_a_trained_run_is_scored_and_a_finished_node_looked_at() -> None:
     tree = tree_of(RUN, BASELINE, proposed(1), approved(1), succeeded(1, 0.5)[:-1])
     assert kinds(tree) == ["Evaluate"]

@@ -227,6 +227,27 @@ def test_stop_without_nodes_stops_all_and_pauses() -> None:
     assert [e.kind for e in handled(tree, cmd.Stop())] == ["stop_requested", "study_paused"]
 
 
+def test_a_stop_now_comes_also_after_one_that_saves_and_only_once() -> None:
+    now = cmd.Stop(nodes=(node(1),), now=True)
+    running = (BASELINE, proposed(1), approved(1), submitted(1))
+    (event,) = handled(tree_of(*running, ev.StopRequested(node=node(1))), now)
+    assert (event.kind, event.now) == ("stop_requested", True)
+    assert handled(tree_of(*running, event), now) == handled(tree_of(*running, event), cmd.Stop(nodes=(node(1),))) == []
+    one = cmd.Stop(runs=(RunId("n1.1"),), now=True)
+    (event,) = handled(tree_of(*running, ev.StopRequested(node=node(1))), one)
+    assert (event.run, event.now) == ("n1.1", True)
+    assert "nothing more is saved" in said(tree_of(*running), one)
+
+
+def test_a_run_that_was_killed_goes_on_like_any_stopped_one() -> None:
+    stopped = Failure(stage="infra", kind="stopped", message="The job was cancelled.")
+    killed = (ev.StopRequested(node=node(1), now=True), ev.RunFailed(run=RunId("n1.1"), failure=stopped))
+    tree = tree_of(BASELINE, proposed(1), approved(1), submitted(1), *killed)
+    (event,) = handled(tree, cmd.Resume(nodes=(node(1),)))
+    run = tree_of(BASELINE, proposed(1), approved(1), submitted(1), *killed, event).run(RunId("n1.1"))
+    assert (run.stop_now, run.stop_requested, run.is_queued) == (False, False, True)
+
+
 def test_budget_without_numbers_tells_what_it_is() -> None:
     assert handled(tree_of(BASELINE), cmd.SetBudget()) == []
     assert "8 rounds" in said(tree_of(BASELINE), cmd.SetBudget())

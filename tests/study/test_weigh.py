@@ -138,6 +138,13 @@ def test_a_prune_of_more_than_one_unfinished_node_is_asked_for() -> None:
     assert not found.asks
 
 
+def test_a_stop_now_says_what_is_lost_and_is_asked_for() -> None:
+    running = (RUN, BASELINE, proposed(1), approved(1), submitted(1))
+    for tree in (tree_of(*running), tree_of(*running, ev.StopRequested(node=node(1)))):
+        found = weighed(tree, cmd.Stop(nodes=ONE, now=True))
+        assert (found.text, found.asks) == ("Would kill n1.1: what is not saved yet is lost.", True)
+
+
 def test_a_stop_names_the_jobs_and_without_names_is_asked_for() -> None:
     plan = lora_plan(runs=2)
     tree = tree_of(BASELINE, RUN, proposed(1, plan=plan), approved(1), submitted(1))

@@ -105,11 +105,12 @@ class Resume(Frozen):
 
 class Stop(Frozen):
     """Have the jobs of `nodes` and `runs` save their state and end; with neither, those of all running nodes, and
-    pause too."""
+    pause too. `now` kills them instead, and saves nothing."""
 
     do: Literal["stop"] = "stop"
     nodes: tuple[NodeId, ...] = ()
     runs: tuple[RunId, ...] = ()
+    now: bool = False
 
 
 class Repeat(Frozen):

@@ -331,11 +331,13 @@ class JobsAllowed(Frozen):
 
 
 class StopRequested(Frozen):
-    """The person wants the node's running jobs (that of one `run`, where one was named) to save their state and end."""
+    """The person wants the node's running jobs (that of one `run`, where one was named) to save their state and end;
+    or to be killed `now`."""
 
     kind: Literal["stop_requested"] = "stop_requested"
     node: NodeId
     run: RunId | None = None
+    now: bool = False
 
 
 class StudyPaused(Frozen):

@@ -59,8 +59,8 @@ class Run:
     `began` and `ended` are when the last attempt's job was submitted and when it ended (epoch seconds). `saved` is the
     newest state on disk that the run can go on from, `resumes` the one its attempt did go on from; `first_attempt` is
     the attempt a person asked for last (those after it were retries), and `is_queued` says that the person let a
-    stopped run go on and no job has taken it up yet. `called_off` says why it was found hopeless, if it was;
-    `waits_for` who has the place on the machine that its job waits for.
+    stopped run go on and no job has taken it up yet. `called_off` says why it was found hopeless, if it was; `stop_now`
+    that its job is to be killed; `waits_for` who has the place on the machine that its job waits for.
     """
 
     id: RunId
@@ -79,6 +79,7 @@ class Run:
     source: RunId | None = None
     spent_before: float = 0.0
     stop_requested: bool = False
+    stop_now: bool = False
     began: float | None = None
     ended: float | None = None
     saved: Start | None = None

@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from trex_nb.core.events import Actor, BaseFacts, DataFacts, Event, ProposalRequested, Stamped
 from trex_nb.core.ids import NodeId, RunId, StudyId
 from trex_nb.core.job import JobId, JobSpec, JobUpdate, Resources
 from trex_nb.core.node import Node, Nodes
+from trex_nb.core.peek import Peek
 from trex_nb.core.plan import Proposal
 from trex_nb.core.result import Checkpoint, Evaluation, Failure, Finding, Insight
 from trex_nb.core.task import Budget, Policy, Split, Task
@@ -152,6 +153,16 @@ class Job(Protocol):
     async def cancel(self) -> None:
         """Kill the job and all its processes; it then ends with Failed (kind `stopped`). Does nothing to an ended
         job."""
+        ...
+
+
+@runtime_checkable
+class Peekable(Protocol):
+    """What the handle of a job may be beside a Job, where its process can be looked into while it runs."""
+
+    async def peek(self, expressions: Sequence[str] = ()) -> Peek:
+        """Where the training stands now, and the values of `expressions` in the running notebook (of its variables when
+        there are none). Raises `CommandError` when the job does not run or does not answer."""
         ...
 
 

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
 from trex_nb.core.job import Failed, JobId, JobSpec, JobUpdate
+from trex_nb.core.peek import Peek
 from trex_nb.errors import LaunchError
 from trex_nb.launch import failures
 from trex_nb.launch.files import JobFolder, is_last
+from trex_nb.launch.peek import peek
 from trex_nb.launch.processes import end_leftovers
+from trex_nb.launch.unheeded import HUNG_AFTER, Unheeded
 
 POLL = 0.2
 """Seconds between two looks at a job's events."""
@@ -20,8 +23,9 @@ POLL = 0.2
 class FolderJob:
     """A job known by its folder (`core.protocols.Job`)."""
 
-    def __init__(self, folder: JobFolder) -> None:
+    def __init__(self, folder: JobFolder, hung_after: float = HUNG_AFTER) -> None:
         self.folder = folder
+        self._hung_after = hung_after
 
     @property
     def id(self) -> JobId:
@@ -33,6 +37,7 @@ class FolderJob:
         without a last word, what it left running is killed, and the job ends as lost (or stopped, if that was asked).
         """
         offset = line = 0
+        unheeded = Unheeded(self.folder, self._hung_after)
         while True:
             alive = self.folder.alive()  # asked before reading: what was written before death is read below
             updates, offset = self.folder.read_updates(offset)
@@ -44,6 +49,8 @@ class FolderJob:
                     return
             if not alive:
                 break
+            if unheeded.is_overdue():
+                await asyncio.to_thread(unheeded.end)
             await asyncio.sleep(POLL)
         await asyncio.to_thread(end_leftovers, self.folder)
         if line + 1 > after:
@@ -63,10 +70,14 @@ class FolderJob:
             self.folder.ask_to_stop()
 
     async def cancel(self) -> None:
-        """Ask the runner to stop the job and all its processes; the last update tells when it has. Does nothing to an
-        ended job."""
+        """Ask the runner to stop the job and all its processes; the last update tells when it has. A runner that does
+        not heed it is killed by whoever follows the updates. Does nothing to an ended job."""
         if self.folder.alive() and not self._ended():
             self.folder.ask_to_cancel()
+
+    async def peek(self, expressions: Sequence[str] = ()) -> Peek:
+        """Look into the job's kernel while it runs (`core.protocols.Peekable`)."""
+        return await peek(self.folder, expressions)
 
     def _ended(self) -> bool:
         return any(is_last(update) for update in self.folder.read_updates()[0])

@@ -10,7 +10,7 @@ from IPython.core.completer import SimpleCompletion, context_matcher
 
 _LINE = re.compile(r"(?:^|=|\n)\s*%%?trex[ \t]+(?P<rest>[^\n]*)$")
 _NODES = ("node", "nodes", "other", "--under")
-_WITH_RUNS = ("redirect", "resume", "stop")
+_WITH_RUNS = ("attach", "peek", "redirect", "resume", "stop")
 
 Names = Callable[[], list[str]]
 

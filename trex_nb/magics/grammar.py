@@ -98,7 +98,14 @@ PARSERS: dict[str, _Parser] = {
         _sub("resume", "Let what was stopped go on from where it was saved; without names, go on as before the pause.",
              lambda p: p.add_argument("nodes", nargs="*", help="stopped runs such as n4.2, or n4 for all of its runs")),
         _sub("stop", "Save the state of jobs and end them; without names all jobs, and pause. %trex resume goes on.",
-             lambda p: p.add_argument("nodes", nargs="*", help="nodes such as n4, or runs such as n4.2"), _dry),
+             lambda p: p.add_argument("nodes", nargs="*", help="nodes such as n4, or runs such as n4.2"),
+             lambda p: p.add_argument("--now", action="store_true", help="kill them: nothing more is saved"), _dry),
+        _sub("peek", "Look into live jobs: the training now and the notebook's variables, or your expressions. These "
+             "are evaluated in the job, so one can also do things; looking alone changes nothing.",
+             lambda p: p.add_argument("node", help="a node such as n4, or a run such as n4.2"),
+             lambda p: p.add_argument("expressions", nargs="*", help="such as loss step rows[0] 'len(rows) / 2'")),
+        _sub("attach", "How to open a console on the live kernels of a node or a run.",
+             lambda p: p.add_argument("node", help="a node such as n4, or a run such as n4.2")),
         _sub("budget", "Say what may be spent in all; without options, what is.",
              _option("--rounds", kind=int, about="rounds"), _option("--minutes", kind=float, about="compute minutes"),
              _option("--samples", kind=int, about="training rows per run"),
@@ -155,12 +162,32 @@ def _words(name: str, rest: str) -> list[str]:
     if name in ("redirect", "note") and rest and not rest.startswith("-"):
         node, *text = rest.split(maxsplit=1)
         return [node, "--", *(_unquoted(t.strip()) for t in text)]
+    if name == "peek" and rest and not rest.startswith("-") and rest.rsplit(maxsplit=1)[-1] not in ("-h", "--help"):
+        return _peeked(rest)
     try:
         return shlex.split(rest)
     except ValueError as error:
         if name == "prune":
             return rest.split()
         raise CommandError(f"%trex {name}: {error}.", "close the quotes") from error
+
+
+def _peeked(rest: str) -> list[str]:
+    """A node and expressions: these end at spaces outside of quotes and brackets, and quotes in them are Python's
+    (`base["a b"]`); quotes around a whole one are taken away."""
+    node, *text = rest.split(maxsplit=1)
+    words, open_quote, depth = [""], "", 0
+    for c in text[0] if text else "":
+        if open_quote:
+            open_quote = "" if c == open_quote else open_quote
+        elif c in "\"'":
+            open_quote = c
+        depth += (c in "([{") - (c in ")]}") if not open_quote else 0
+        if c.isspace() and not open_quote and depth <= 0:
+            words.append("")
+        else:
+            words[-1] += c
+    return [node, "--", *(_unquoted(w) for w in words if w)]
 
 
 def _unquoted(text: str) -> str:

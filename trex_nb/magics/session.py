@@ -154,7 +154,13 @@ class Session:
         return self._open.resume(*a.nodes)
 
     def _stop(self, a: argparse.Namespace) -> Reply:
-        return self._open.stop(*a.nodes, dry_run=a.dry_run)
+        return self._open.stop(*a.nodes, now=a.now, dry_run=a.dry_run)
+
+    def _peek(self, a: argparse.Namespace) -> Page:
+        return self._open.peek(a.node, *a.expressions)
+
+    def _attach(self, a: argparse.Namespace) -> Page:
+        return _verbatim(self._open.attach(a.node))
 
     def _budget(self, a: argparse.Namespace) -> Reply:
         return self._open.budget(a.rounds, a.minutes, a.samples, a.price)

@@ -393,8 +393,8 @@ def _on_run_resumed(tree: Tree, e: ev.RunResumed, s: ev.Stamped) -> Tree:
     run = tree.run(e.run)
     tree = _decided(tree, node_of(e.run), s, f"resumed {e.run}", findings=(), is_diagnosed=False)
     return tree._with_run(
-        e.run, failure=None, stop_requested=False, called_off="", is_queued=run.is_submitted, cost=Cost(),
-        spent_before=run.spent_before + run.cost.seconds,
+        e.run, failure=None, stop_requested=False, stop_now=False, called_off="", is_queued=run.is_submitted,
+        cost=Cost(), spent_before=run.spent_before + run.cost.seconds,
     )  # fmt: skip
 
 
@@ -440,18 +440,18 @@ def _on_jobs_allowed(tree: Tree, e: ev.JobsAllowed, _: ev.Stamped) -> Tree:
 
 def _on_stop_requested(tree: Tree, e: ev.StopRequested, s: ev.Stamped) -> Tree:
     node = tree.nodes[e.node]
-    runs = (_told_to_stop(r) if e.run in (None, r.id) else r for r in node.runs)
+    runs = (_told_to_stop(r, now=e.now) if e.run in (None, r.id) else r for r in node.runs)
     return _decided(tree._with_runs(node, runs), e.node, s, f"stopped {e.run}" if e.run else "stopped")
 
 
 _NOT_TAKEN_UP = Failure(stage="infra", kind="stopped", message="Stopped again before it went on.")
 
 
-def _told_to_stop(run: Run) -> Run:
+def _told_to_stop(run: Run, *, now: bool) -> Run:
     """A run that was to go on, and that no job has taken up yet, is as stopped as before."""
     if run.is_queued:
         return replace(run, stop_requested=True, is_queued=False, failure=_NOT_TAKEN_UP)
-    return replace(run, stop_requested=True)
+    return replace(run, stop_requested=True, stop_now=run.stop_now or now)
 
 
 def _on_study_paused(tree: Tree, _e: ev.StudyPaused, _: ev.Stamped) -> Tree:

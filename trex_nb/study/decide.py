@@ -178,7 +178,7 @@ def _follow(tree: Tree) -> Iterator[Instruction]:
         for run in node.runs:
             if run.is_training:
                 yield Watch(run.id, run.attempt)
-                if run.called_off or node.status is Status.PRUNED:
+                if run.called_off or run.stop_now or node.status is Status.PRUNED:
                     yield Cancel(run.id, run.attempt)
                 elif run.stop_requested:
                     yield Stop(run.id, run.attempt)

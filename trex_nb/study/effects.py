@@ -92,11 +92,12 @@ class Effects:
 
     async def _abandon(self, run: RunId) -> None:
         folder = self._writer.tree.run(run).folder
-        job = await self._job(folder) if folder else None
+        job = await self.job(folder) if folder else None
         if job is not None:
             await job.cancel()
 
-    async def _job(self, folder: str) -> Job | None:
+    async def job(self, folder: str) -> Job | None:
+        """The handle of the job in `folder`, relative to the study's."""
         return await self._parts.launcher.attach(JobId(str(self._folder.path / folder)))
 
     async def propose(self, i: d.Propose) -> None:
@@ -126,7 +127,7 @@ class Effects:
         """Have a job save its state; its watcher puts on record that it did, and so opens the request."""
         asked = None
         while self._is_wanted(i):
-            asked = asked or await self._job(self._writer.tree.run(i.run).folder)
+            asked = asked or await self.job(self._writer.tree.run(i.run).folder)
             if asked is not None:
                 await asked.save()
                 break
@@ -194,7 +195,7 @@ class Effects:
         """Follow a run's job, starting it if it never was."""
         run = self._writer.tree.run(i.run)
         folder = self._folder.path / run.folder
-        job = await self._job(run.folder)
+        job = await self.job(run.folder)
         if job is None:
             spec = self._repaired.pop(str(folder), None)
             spec = spec or await self._parts.executor.prepare(self._assignment(run, folder, run.resumes))
@@ -211,7 +212,7 @@ class Effects:
         await self._end(i.run, lambda job: job.cancel())
 
     async def _end(self, run: RunId, how: Callable[[Job], Coroutine[Any, Any, None]]) -> None:
-        job = await self._job(self._writer.tree.run(run).folder)
+        job = await self.job(self._writer.tree.run(run).folder)
         if job is not None:
             await how(job)
         while self._writer.tree.run(run).is_training:  # its watcher puts the end on record

@@ -28,7 +28,7 @@ from trex_nb.study.edit import edited, is_editable
 from trex_nb.study.fork import edited_start
 from trex_nb.study.restore import restorable
 from trex_nb.study.resume import resumable, resumed_words
-from trex_nb.study.stopping import can_stop, can_stop_run
+from trex_nb.study.stopping import can_stop, can_stop_run, stopping_words
 from trex_nb.study.taken import already, out_of_search, who_and_when
 
 
@@ -325,11 +325,11 @@ def _resume_runs(c: cmd.Resume, s: Situation) -> Handled:
 def _stop(c: cmd.Stop, s: Situation) -> Handled:
     is_all = not c.nodes and not c.runs
     nodes = list(s.tree.nodes.values()) if is_all else [s.node(n) for n in c.nodes]
-    running = [n.id for n in nodes if can_stop(n)]
+    running = [n.id for n in nodes if can_stop(n, now=c.now)]
     named = (r for r in map(s.run, dict.fromkeys(c.runs)) if node_of(r.id) not in running)
-    runs = [r for r in named if can_stop_run(s.tree.nodes[node_of(r.id)], r)]
-    events: list[ev.Event] = [ev.StopRequested(node=n) for n in running]
-    events += [ev.StopRequested(node=node_of(r.id), run=r.id) for r in runs]
+    runs = [r for r in named if can_stop_run(s.tree.nodes[node_of(r.id)], r, now=c.now)]
+    events: list[ev.Event] = [ev.StopRequested(node=n, now=c.now) for n in running]
+    events += [ev.StopRequested(node=node_of(r.id), run=r.id, now=c.now) for r in runs]
     if is_all and not s.tree.is_paused:
         events.append(ev.StudyPaused(why="stopped"))
     if not events:
@@ -337,10 +337,7 @@ def _stop(c: cmd.Stop, s: Situation) -> Handled:
     stopping: list[str] = [*running, *(r.id for r in runs)]
     if not stopping:
         return Handled(tuple(events), "Paused; nothing was running.")
-    goes_on = f"%trex resume {' '.join(stopping)} goes on from there."
-    return Handled(
-        tuple(events), f"Stopping {_names(stopping)}, its state is saved first where it trains already. {goes_on}"
-    )
+    return Handled(tuple(events), stopping_words(stopping, now=c.now))
 
 
 def _repeat(c: cmd.Repeat, s: Situation) -> Handled:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from trex_nb.report.html import said_html
+
 
 @dataclass(frozen=True, slots=True)
 class Page:
@@ -11,6 +13,10 @@ class Page:
 
     text: str
     html: str
+
+    def with_note(self, note: str) -> Page:
+        """The page with a note under it; itself when there is nothing to note."""
+        return Page(f"{self.text}\n{note}", f"{self.html}\n{said_html(note)}") if note else self
 
     def __repr__(self) -> str:
         return self.text

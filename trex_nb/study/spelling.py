@@ -51,7 +51,7 @@ def _why(text: str) -> str:
 
 
 def _on_names(c: cmd.Stop | cmd.Resume) -> str:
-    return _line(c.do, *c.nodes, *c.runs)
+    return _line(c.do, *c.nodes, *c.runs, "--now" if isinstance(c, cmd.Stop) and c.now else "")
 
 
 def _redirect(c: cmd.Redirect) -> str:

@@ -21,10 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
-from pydantic import ValidationError
-
 from trex_nb.core import commands as cmd
-from trex_nb.core.base import Frozen
 from trex_nb.core.events import Actor, ProposalFailed, ProposalMade
 from trex_nb.core.ids import NodeId, RunId, StudyId, node_of
 from trex_nb.core.node import Node
@@ -38,6 +35,8 @@ from trex_nb.search.tree import Tree
 from trex_nb.settings import price_in
 from trex_nb.store.artifacts import StudyFolder
 from trex_nb.store.sealed import SealedLog
+from trex_nb.study.asked import made, nodes_and_runs
+from trex_nb.study.attach import attached
 from trex_nb.study.carry import carried_over
 from trex_nb.study.decide import Instruction, decide, is_idle
 from trex_nb.study.edit import is_editable
@@ -48,7 +47,9 @@ from trex_nb.study.handle import Situation, UnknownNodeError, handle
 from trex_nb.study.logs import log_of
 from trex_nb.study.page import Page
 from trex_nb.study.parts import Parts
+from trex_nb.study.peek import looked
 from trex_nb.study.reports import write_report
+from trex_nb.study.signs import silent_words
 from trex_nb.study.weigh import Weighed, weigh
 from trex_nb.study.writer import Lead, Writer
 
@@ -58,7 +59,6 @@ _WAIT_FOR_PLANS = 120.0
 
 _LOG = logging.getLogger("trex_nb")
 T = TypeVar("T")
-C = TypeVar("C", bound=Frozen)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,23 +78,6 @@ class Reply:
 def _proposal_lines(tree: Tree, node: Node) -> str:
     expected = expected_words(node.plan, tree.budget)
     return f"{node.id}  {node.plan.title}\n    {node.plan.hypothesis}\n    Expected: {expected}."
-
-
-def _nodes_and_runs(names: Sequence[str]) -> dict[str, tuple[str, ...]]:
-    return {
-        "nodes": tuple(NodeId(n) for n in names if "." not in n),
-        "runs": tuple(RunId(n) for n in names if "." in n),
-    }
-
-
-def _made(kind: type[C], **fields: Any) -> C:
-    """A command of the person's values; raises `CommandError` where they are out of range."""
-    try:
-        return kind(**fields)
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = f"{first['loc'][0]}: " if first["loc"] else ""
-        raise CommandError(f"{where}{first['msg']}.", "another value") from error
 
 
 class Study:
@@ -133,7 +116,8 @@ class Study:
 
     def status(self) -> Page:
         """Where the study stands; with what the test split said, if it was scored."""
-        return Page(text.status_text(self.tree, self.sealed), html.status_html(self.tree, self.sealed))
+        page = Page(text.status_text(self.tree, self.sealed), html.status_html(self.tree, self.sealed))
+        return page.with_note(silent_words(self.tree.nodes.values(), self.folder.path))
 
     def known(self, node: str) -> NodeId:
         """The id of a node; raises `CommandError` for one that is not there."""
@@ -141,7 +125,8 @@ class Study:
 
     def show(self, node: str) -> Page:
         """Everything about one node."""
-        return Page(text.node_text(self.tree, self.known(node)), html.node_html(self.tree, self.known(node)))
+        page = Page(text.node_text(self.tree, self.known(node)), html.node_html(self.tree, self.known(node)))
+        return page.with_note(silent_words([self.tree.nodes[self.known(node)]], self.folder.path))
 
     def compare(self, first: str, second: str) -> Page:
         """Two nodes side by side, and whether their scores differ by more than noise."""
@@ -169,41 +154,51 @@ class Study:
         """The end of what the node's jobs printed."""
         return log_of(self.tree.nodes[self.known(node)], self.folder.path, lines)
 
+    def peek(self, name: str, *expressions: str) -> Page:
+        """Look into the live jobs of a node ("n4") or a run ("n4.2"): where the training stands and what the notebook's
+        variables are, or the values of expressions such as `loss` or `rows[0]`, evaluated in the job (one can also
+        do things). Raises `CommandError` when there is no such job or none answers."""
+        return self._on_loop(looked(self.tree, name, expressions, self._effects.job))
+
+    def attach(self, name: str) -> str:
+        """How to open a console on the live kernels of a node or a run."""
+        return attached(self.tree, name, self.folder.path)
+
     # What a person does; each is one command. `dry_run` says what it would come to, and does nothing.
 
     def plan(self, n: int = 3, under: str | None = None, runs: int = 1) -> Reply:
         """See to it that `n` proposals wait for a decision, each of up to `runs` parallel runs."""
-        return self._answered(_made(cmd.Propose, n=n, under=NodeId(under) if under else None, runs=runs))
+        return self._answered(made(cmd.Propose, n=n, under=NodeId(under) if under else None, runs=runs))
 
     def approve(self, *nodes: str, dry_run: bool = False) -> Reply:
         """Let nodes run."""
-        return self._given(_made(cmd.Approve, nodes=tuple(NodeId(n) for n in nodes)), dry_run=dry_run)
+        return self._given(made(cmd.Approve, nodes=tuple(NodeId(n) for n in nodes)), dry_run=dry_run)
 
     def prune(self, *nodes: str, why: str = "", dry_run: bool = False) -> Reply:
         """Take nodes and all below them out of the search."""
-        return self._given(_made(cmd.Prune, nodes=tuple(NodeId(n) for n in nodes), why=why), dry_run=dry_run)
+        return self._given(made(cmd.Prune, nodes=tuple(NodeId(n) for n in nodes), why=why), dry_run=dry_run)
 
     def restore(self, *nodes: str, dry_run: bool = False) -> Reply:
         """Take back the prune of nodes, and of what went with them; refused where a job was killed."""
-        return self._given(_made(cmd.Restore, nodes=tuple(NodeId(n) for n in nodes)), dry_run=dry_run)
+        return self._given(made(cmd.Restore, nodes=tuple(NodeId(n) for n in nodes)), dry_run=dry_run)
 
     def redirect(self, node: str, text: str) -> Reply:
         """Ask for a child of `node` that follows `text`. Of a run ("n4.2"), the child starts from its weights as they
         are now; a live run goes on."""
         run = RunId(node) if "." in node else None
-        return self._answered(_made(cmd.Redirect, node=node_of(RunId(node)), run=run, text=text))
+        return self._answered(made(cmd.Redirect, node=node_of(RunId(node)), run=run, text=text))
 
     def edit(self, node: str, /, *, dry_run: bool = False, **fields: Any) -> Reply:
         """Change fields of a plan that has not run: `study.edit("n1", r=32)`."""
-        return self._given(_made(cmd.Edit, node=NodeId(node), fields=fields), dry_run=dry_run)
+        return self._given(made(cmd.Edit, node=NodeId(node), fields=fields), dry_run=dry_run)
 
     def note(self, node: str, text: str) -> Reply:
         """Write something down about a node; the Researcher reads it."""
-        return self.do(_made(cmd.Note, node=NodeId(node), text=text))
+        return self.do(made(cmd.Note, node=NodeId(node), text=text))
 
     def run(self, jobs: int | None = None) -> Reply:
         """Run what is approved, `jobs` at a time. Returns at once."""
-        return self.do(_made(cmd.Run, jobs=jobs))
+        return self.do(made(cmd.Run, jobs=jobs))
 
     def auto(
         self, rounds: int | None = None, hours: float | None = None, jobs: int | None = None, runs: int = 1,
@@ -211,12 +206,12 @@ class Study:
     ) -> Reply:  # fmt: skip
         """Hand over the wheel until the study has `rounds` rounds in all, each of up to `runs` parallel runs, or for
         `hours`. Returns at once."""
-        return self._given(_made(cmd.Auto, rounds=rounds, hours=hours, jobs=jobs, runs=runs), dry_run=dry_run)
+        return self._given(made(cmd.Auto, rounds=rounds, hours=hours, jobs=jobs, runs=runs), dry_run=dry_run)
 
     def policy(self, name: str | None = None, c: float | None = None, widen: float | None = None) -> Reply:
         """Search the tree by another policy from now on: `uct`, `auto`, `gbfs` or `sequential`; without a name, say
         which it is."""
-        return self.do(_made(cmd.ChoosePolicy, name=name or self.tree.policy.name, c=c, widen=widen))
+        return self.do(made(cmd.ChoosePolicy, name=name or self.tree.policy.name, c=c, widen=widen))
 
     def pause(self) -> Reply:
         """Start nothing new; running jobs go on."""
@@ -225,11 +220,12 @@ class Study:
     def resume(self, *names: str) -> Reply:
         """Let stopped runs ("n4.2"; "n4" for all of a node) go on from where they were saved; without names, go on as
         before the pause."""
-        return self.do(_made(cmd.Resume, **_nodes_and_runs(names)))
+        return self.do(made(cmd.Resume, **nodes_and_runs(names)))
 
-    def stop(self, *names: str, dry_run: bool = False) -> Reply:
-        """Have the jobs of nodes and runs save their state and end; without names all jobs, and pause."""
-        return self._given(_made(cmd.Stop, **_nodes_and_runs(names)), dry_run=dry_run)
+    def stop(self, *names: str, now: bool = False, dry_run: bool = False) -> Reply:
+        """Have the jobs of nodes and runs save their state and end; without names all jobs, and pause. `now` kills them
+        instead, and saves nothing."""
+        return self._given(made(cmd.Stop, now=now, **nodes_and_runs(names)), dry_run=dry_run)
 
     def budget(
         self, rounds: int | None = None, minutes: float | None = None, samples: int | None = None,
@@ -240,20 +236,20 @@ class Study:
         if price is not None and said is None:
             raise CommandError(f"{price!r} is not a price.", '%trex budget --price "2.50 EUR"')
         per_hour, currency = said or (None, None)
-        return self.do(_made(
+        return self.do(made(
             cmd.SetBudget, rounds=rounds, minutes=minutes, samples=samples, price_per_hour=per_hour, currency=currency
         ))  # fmt: skip
 
     def repeat(self, node: str, n: int = 2, *, dry_run: bool = False) -> Reply:
         """See to it that a node's best run is done again under `n` other seeds. Returns at once."""
-        return self._given(_made(cmd.Repeat, node=NodeId(node), n=n), dry_run=dry_run)
+        return self._given(made(cmd.Repeat, node=NodeId(node), n=n), dry_run=dry_run)
 
     def finalize(
         self, finalists: int = 3, seeds: int = 3, *, again: bool = False, dry_run: bool = False
     ) -> Reply:  # fmt: skip
         """Repeat the finalists over fresh seeds, pick the winner by these, then score the test split once. Returns at
         once; `sealed` has the scores when it is done."""
-        return self._given(_made(cmd.Finalize, finalists=finalists, seeds=seeds, again=again), dry_run=dry_run)
+        return self._given(made(cmd.Finalize, finalists=finalists, seeds=seeds, again=again), dry_run=dry_run)
 
     @property
     def sealed(self) -> tuple[SealedScore, ...]:

@@ -105,15 +105,17 @@ def _restore(_: cmd.Restore, case: _Case) -> Weighed:
 
 def _stop(c: cmd.Stop, case: _Case) -> Weighed:
     nodes = [case.before.nodes[e.node] for e in case.of("stop_requested")]
-    told = {r.id for n in nodes for r in case.after.nodes[n.id].runs if r.stop_requested}
-    runs = {r.id: r for n in nodes for r in n.runs if r.id in told and not r.stop_requested}.values()
+    told = {r.id: r for n in nodes for r in case.after.nodes[n.id].runs if r.stop_requested}
+    asked = (r for n in nodes for r in n.runs if r.id in told)
+    runs = {r.id: r for r in asked if not r.stop_requested or (told[r.id].stop_now and not r.stop_now)}.values()
     working = [r.id for r in runs if r.is_training]
     waiting = [r.id for r in runs if r.is_due]
     said = [f"Would stop {', '.join(working)}: saved first where it trains already, %trex resume goes on from there."]
+    said = [f"Would kill {', '.join(working)}: what is not saved yet is lost."] if c.now else said
     said = said if working else ["Would stop no job."]
     said += [f"{', '.join(waiting)} would not start."] if waiting else []
     said += ["Nothing new would start until %trex resume."] if case.of("study_paused") else []
-    return Weighed(" ".join(said), asks=not c.nodes and not c.runs and bool(working))
+    return Weighed(" ".join(said), asks=bool(working) and (c.now or not (c.nodes or c.runs)))
 
 
 def _repeat(_: cmd.Repeat, case: _Case) -> Weighed:

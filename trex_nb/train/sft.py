@@ -30,6 +30,7 @@ from trex_nb.train.data import hold_out
 from trex_nb.train.encode import encode
 from trex_nb.train.failure import bad_data, stating_failures
 from trex_nb.train.held_out import item_losses
+from trex_nb.train.live import showing
 from trex_nb.train.progress import Curve, DivergenceWatch, LiveCurve
 from trex_nb.train.rows import row_report
 from trex_nb.train.start import load_adapter, load_weights
@@ -72,7 +73,8 @@ def fit(
     with TemporaryDirectory(prefix="trex-") as unused:
         trainer = _trainer(base, train_rows.data, held_out.data if len(held_out.data) else None, config, unused, start)
         began = time.perf_counter()
-        trainer.train(resume_from_checkpoint=str(resume) if resume is not None else None)
+        with showing(trainer):
+            trainer.train(resume_from_checkpoint=str(resume) if resume is not None else None)
         seconds = time.perf_counter() - began
     if trainer.control_callback.is_stopped:
         raise trainer.control_callback.stopped(trainer.state)
