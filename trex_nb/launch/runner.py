@@ -1,10 +1,10 @@
 """The job runner: `python -m trex_nb.launch.runner FOLDER [LOCK]`, one detached process per job.
 
 It owns one background Jupyter kernel, executes the folder's notebook cell by cell, and tells what happens in
-`events.jsonl`, always ending with exactly one Finished or Failed. It ends the job on SIGTERM, on a `cancel` file, at
-the deadline, and when a job that was asked to stop does not do so by itself. The kernel watches its parent, so it dies
-with the runner; LOCK is the inherited descriptor of the job's lock, whose release is how others learn of a runner's
-death.
+`events.jsonl`, always ending with exactly one Finished or Failed. It ends the job on SIGTERM (once the training has
+saved its state, if it does so soon), on a `cancel` file, at the deadline, and when a job that was asked to stop does
+not do so by itself. The kernel watches its parent, so it dies with the runner; LOCK is the inherited descriptor of the
+job's lock, whose release is how others learn of a runner's death.
 """
 
 from __future__ import annotations
@@ -55,6 +55,11 @@ class Runner:
         if not self._stop.done():
             self._stop.set_result(reason)
 
+    def terminate(self) -> None:
+        """SIGTERM: let the training save its state; end the job at once where it cannot, or at the second one."""
+        if (reason := self._patience.terminate()) is not None:
+            self.stop(reason)
+
     async def run(self) -> None:
         """Run the job to its one ending."""
         ticker = asyncio.create_task(self._tick())
@@ -62,6 +67,7 @@ class Runner:
             failure = await self._failure_of_work()
         except Exception as error:  # noqa: BLE001  the job's boundary: whatever went wrong here is its failure
             failure = failures.crashed(error)
+        failure = self._patience.verdict(failure)
         ticker.cancel()
         self._save()
         try:
@@ -161,7 +167,7 @@ async def run_job(folder: JobFolder) -> None:
     """Run the job in `folder`, whose lock this process holds."""
     journal = Journal(folder)
     runner = Runner(folder, folder.read_spec(), journal)
-    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, runner.stop, failures.TERMINATED)
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, runner.terminate)
     folder.write_runner()
     await runner.run()
     journal.close()
