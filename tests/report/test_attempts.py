@@ -20,7 +20,10 @@ SMALL = LoraTraining(learning_rate=1e-3, per_device_train_batch_size=8)
 
 
 def tree_of(*events: ev.Event) -> Tree:
-    begun = [ev.JobStarted(run=N1, pid=7, line=1), ev.JobProgressed(run=N1, step=40, total=100, loss=1.0, line=2)]
+    begun: list[ev.Event] = [
+        ev.JobStarted(run=N1, pid=7, line=1),
+        ev.JobProgressed(run=N1, step=40, total=100, loss=1.0, line=2),
+    ]
     return trees.tree_of(trees.proposed(1), trees.approved(1), trees.submitted(1), begun, *events)
 
 
