@@ -124,6 +124,7 @@ def test_states_nobody_asked_for_are_saved_now_and_then_and_change_nothing(
     expected = weights(fit(base, rows, LORA).model)
     assert states() == []
     monkeypatch.setattr("trex_nb.train.pace.MOST_SPENT", math.inf)  # as often as can be
+    monkeypatch.setattr("trex_nb.train.pace.MOST_LOST", 0.0)
     monkeypatch.setenv(VARIABLE, "0")
     Path(SAVE_WISH).write_text("1")
     assert are_equal(weights(fit(base, rows, LORA).model), expected)

@@ -67,7 +67,7 @@ class Runner:
             failure = await self._failure_of_work()
         except Exception as error:  # noqa: BLE001  the job's boundary: whatever went wrong here is its failure
             failure = failures.crashed(error)
-        failure = self._patience.verdict(failure)
+        told = self._patience.verdict(failure or self._account.failure)
         ticker.cancel()
         self._save()
         try:
@@ -75,7 +75,7 @@ class Runner:
         finally:
             kill_all(self._folder)
             self._folder.forget_wishes()
-            self._account.end(failure, self._log())
+            self._account.end(told, self._log())
 
     async def _failure_of_work(self) -> Failure | None:
         """Why the cells did not all run, None when they did; returns at the latest a moment after `stop`."""
