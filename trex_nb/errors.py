@@ -52,7 +52,12 @@ class LaunchError(TrexError):
 
 
 class EvaluationError(TrexError):
-    """A checkpoint could not be scored."""
+    """A checkpoint could not be scored. `is_retryable` says that it was not the checkpoint's fault: whoever scores died
+    or was killed."""
+
+    def __init__(self, what: str, hint: str, *, is_retryable: bool = False) -> None:
+        super().__init__(what, hint)
+        self.is_retryable = is_retryable
 
 
 class MissingExtraError(TrexError):

@@ -13,12 +13,14 @@ from pathlib import Path
 class Settings:
     """`root` is the folder of all studies, `jobs` how many jobs run at a time unless the person says otherwise,
     `patience` how many seconds a command waits for an answer before it returns without one, `price` what an hour of
-    compute costs, with its currency ("2.50 EUR"), where the person said."""
+    compute costs, with its currency ("2.50 EUR"), where the person said. `retry_waits` are the seconds before each
+    retry of what was lost without getting any further; there are as many retries as waits."""
 
     root: Path
     jobs: int
     patience: float = 5.0
     price: tuple[float, str] | None = None
+    retry_waits: tuple[float, ...] = (0.0, 8.0, 30.0)
 
     @classmethod
     def from_environment(cls, env: Mapping[str, str] = os.environ) -> Settings:

@@ -54,13 +54,15 @@ def test_worker_that_cannot_start_is_an_error_of_two_lines(study: Path, monkeypa
     with pytest.raises(EvaluationError, match="died twice") as error:
         asyncio.run(ProcessEvaluator(study, str(tiny())).evaluate(TASK, ADAPTER, "search"))
     assert "evaluator.log" in error.value.hint
+    assert error.value.is_retryable
 
 
 def test_evaluation_that_takes_too_long_is_stopped(study: Path) -> None:
     evaluator = ProcessEvaluator(study, str(tiny()), timeout=0.01)
-    with pytest.raises(EvaluationError, match="was stopped"):
+    with pytest.raises(EvaluationError, match="was stopped") as error:
         asyncio.run(evaluator.evaluate(TASK, ADAPTER, "search"))
     assert evaluator._process is None
+    assert not error.value.is_retryable
 
 
 @pytest.mark.parametrize("path", ["runs/n9/adapter", "../elsewhere", "/etc"])

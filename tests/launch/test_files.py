@@ -60,6 +60,39 @@ def test_a_torn_last_line_is_not_there_yet(folder: JobFolder) -> None:
     assert folder.read_updates(len(whole))[0] == [Progressed(line=2, step=1, total=10)]
 
 
+def test_who_writes_on_after_a_torn_line_cuts_it_off_and_counts_on(folder: JobFolder) -> None:
+    _journal(folder, 1)
+    whole = folder.events.read_bytes()
+    torn = Progressed(line=3, step=2, total=10).model_dump_json().encode()
+    for length in range(len(torn) + 1):
+        folder.events.write_bytes(whole + torn[:length])
+        journal = Journal(folder)
+        journal.write(Progressed(step=3, total=10))
+        journal.close()
+        assert [(u.kind, u.line) for u in folder.read_updates()[0]] == [
+            ("started", 1), ("progressed", 2), ("progressed", 3)
+        ]  # fmt: skip
+
+
+def test_who_asked_a_job_to_stop_decides_whether_it_is_to_go_on(folder: JobFolder) -> None:
+    assert not folder.asked_to_stop()
+    folder.ask_to_stop(for_system=True)
+    assert folder.asked_to_stop()
+    assert folder.wants_to_go_on()
+    folder.ask_to_stop()  # a person, who has the last word
+    assert not folder.wants_to_go_on()
+
+
+def test_how_long_a_runner_lived_is_known_by_its_heartbeat(folder: JobFolder) -> None:
+    assert folder.seconds_alive() == 0.0
+    folder.heartbeat.touch()
+    assert folder.seconds_alive() == 0.0
+    folder.write_runner()
+    started = folder.read_runner()["started"]
+    os.utime(folder.heartbeat, (started + 90, started + 90))
+    assert round(folder.seconds_alive()) == 90
+
+
 def test_a_folder_that_is_not_there_has_no_job(tmp_path: Path) -> None:
     folder = JobFolder(tmp_path / "gone")
     assert folder.read_updates() == ([], 0)

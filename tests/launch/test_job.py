@@ -47,6 +47,22 @@ def test_a_job_whose_runner_died_while_it_was_cancelled_is_stopped(spec: JobSpec
     assert last.failure.kind == "stopped"
 
 
+def test_a_job_whose_runner_was_killed_after_a_sigterm_is_lost_and_may_be_tried_again(spec: JobSpec) -> None:
+    folder = _abandoned(spec)
+    folder.ask_to_stop(for_system=True)
+    *_, last = asyncio.run(everything(FolderJob(folder)))
+    assert isinstance(last, Failed)
+    assert (last.failure.kind, last.failure.retryable) == ("lost", True)
+
+
+def test_a_job_whose_runner_was_killed_after_a_person_stopped_it_is_stopped(spec: JobSpec) -> None:
+    folder = _abandoned(spec)
+    folder.ask_to_stop()
+    *_, last = asyncio.run(everything(FolderJob(folder)))
+    assert isinstance(last, Failed)
+    assert (last.failure.kind, last.failure.retryable) == ("stopped", False)
+
+
 def test_who_has_seen_the_end_of_a_lost_job_sees_nothing_more(spec: JobSpec) -> None:
     assert asyncio.run(everything(FolderJob(_abandoned(spec)), after=2)) == []
 

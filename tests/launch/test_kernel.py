@@ -16,13 +16,23 @@ import psutil
 import pytest
 from jupyter_client import BlockingKernelClient
 
-from trex_nb.core.job import METRICS_MIME, Failed, Finished, JobSpec, JobUpdate, Started
+from trex_nb.core.job import METRICS_MIME, Failed, Finished, JobSpec, JobUpdate, Progressed, Saved, Started
 from trex_nb.core.result import Failure
 from trex_nb.launch.files import JobFolder
 from trex_nb.launch.job import FolderJob
 from trex_nb.launch.kernel import KernelLauncher
 from trex_nb.launch.processes import processes_of
-from trex_nb.testing.launchers import GOOD, PATIENCE, SLOW, everything, notebook_job, until_started
+from trex_nb.testing.launchers import (
+    DEAF,
+    GOOD,
+    PATIENCE,
+    SLOW,
+    TRAINS,
+    everything,
+    notebook_job,
+    until,
+    until_started,
+)
 
 OUTCOME = """\
 from IPython.display import display
@@ -159,6 +169,38 @@ def test_a_runner_told_to_end_by_the_system_stops_its_job_and_may_be_tried_again
 
     failure = _failure(asyncio.run(scenario()))
     assert (failure.kind, failure.retryable) == ("stopped", True)
+
+
+def _told_to_end(spec: JobSpec, times: int) -> list[JobUpdate]:
+    """A job whose runner gets a SIGTERM once it trains, and another when the first was heard."""
+
+    async def scenario() -> list[JobUpdate]:
+        job = await KernelLauncher().submit(spec)
+        await until(job, Progressed)
+        runner = job.folder.read_runner()["pid"]
+        os.kill(runner, signal.SIGTERM)
+        while times > 1 and not job.folder.wants_to_go_on():
+            await asyncio.sleep(0.01)
+        if times > 1:
+            os.kill(runner, signal.SIGTERM)
+        return await everything(job)
+
+    return asyncio.run(scenario())
+
+
+def test_a_training_told_to_end_by_the_system_is_saved_first(tmp_path: Path) -> None:
+    *_, saved, last = _told_to_end(notebook_job(tmp_path / "job", [TRAINS]), 1)
+    assert isinstance(saved, Saved)
+    assert isinstance(last, Failed)
+    assert (last.failure.kind, last.failure.retryable) == ("stopped", True)
+    assert "SIGTERM" in last.failure.message
+
+
+def test_a_second_word_of_the_system_is_the_last(tmp_path: Path) -> None:
+    """A job that heeds nothing, and has two minutes to heed it, ends at once."""
+    last = _told_to_end(notebook_job(tmp_path / "job", [DEAF]), 2)[-1]
+    assert isinstance(last, Failed)
+    assert (last.failure.kind, last.failure.retryable) == ("stopped", True)
 
 
 def test_a_job_that_ignores_interrupts_is_killed_at_its_deadline(tmp_path: Path) -> None:

@@ -55,7 +55,7 @@ class House:
         scores: Mapping[str, float] | None = None,
     ) -> None:  # fmt: skip
         self.folder = StudyFolder(root / NAME)
-        self.settings = Settings(root=root, jobs=2, patience=20)
+        self.settings = Settings(root=root, jobs=2, patience=20, retry_waits=(0.0, 0.0, 0.0))
         self.scores = dict(scores or {})
         self.launcher = FakeLauncher(script, auto=is_auto)
         self.evaluator = FakeEvaluator(self._score)

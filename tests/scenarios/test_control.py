@@ -186,6 +186,9 @@ def test_a_job_that_is_killed_goes_on_from_what_it_saved_last(build: Build) -> N
     house.launcher.lose(N1)
     second_attempt(house, study)
     assert house.executor.repaired[-1][0].resume == house.folder.run(N1, 1) / "checkpoint-5"
+    for submitted in (3, 4, 5):
+        house.launcher.lose(N1)
+        until(study, lambda _, n=submitted: len(house.launcher.submitted) == n)  # type: ignore[misc]
     house.launcher.lose(N1)
     study.wait(30)
     assert study.resume("n1.1").text == "Resuming n1.1 from step 5."

@@ -8,15 +8,14 @@ from collections.abc import Callable, Sequence
 import pytest
 
 from tests.scenarios.house import DIVERGED, House, diverges, ends_well, statuses
-from trex_nb.core.ids import NodeId, RunId, node_id
-from trex_nb.core.job import Failed, JobSpec, JobUpdate, Started
+from trex_nb.core.ids import NodeId, node_id
+from trex_nb.core.job import JobSpec, JobUpdate
 from trex_nb.core.protocols import Reflection, TreeView
-from trex_nb.core.result import Checkpoint, Cost
+from trex_nb.core.result import Checkpoint
 from trex_nb.core.task import Split, Task
 from trex_nb.errors import EvaluationError
 from trex_nb.search.policies import AsChosen
 from trex_nb.testing.evaluators import FakeEvaluator
-from trex_nb.testing.launchers import LOST
 from trex_nb.testing.researchers import ScriptedResearcher
 from trex_nb.testing.trees import lora_plan
 
@@ -34,40 +33,6 @@ def test_all_runs_fail(build: Build) -> None:
     assert {n.parent for n in study.tree.nodes.values()} == {None, "n0"}
     assert study.tree.auto_stopped == "round 3 is done"
     assert study.tree.nodes[node_id(1)].failure == DIVERGED
-
-
-def lost_until(attempt: int) -> Callable[[JobSpec], Sequence[JobUpdate]]:
-    """Jobs whose process dies, but for those of a late enough attempt."""
-
-    def script(spec: JobSpec) -> Sequence[JobUpdate]:
-        made = int(spec.folder.split("attempt")[1]) if "attempt" in spec.folder else 1
-        return ends_well(spec) if made >= attempt else [Started(pid=1), Failed(failure=LOST, cost=Cost(seconds=1))]
-
-    return script
-
-
-def test_a_lost_job_is_tried_once_more(build: Build) -> None:
-    house = build(script=lost_until(2))
-    study = house.open()
-    study.plan(1)
-    study.approve("n1")
-    study.run()
-    study.wait(30)
-    assert statuses(study.tree)["n1"] == "succeeded"
-    assert study.tree.run(RunId("n1.1")).attempt == 2
-
-
-def test_a_job_lost_twice_has_failed(build: Build) -> None:
-    house = build(script=lost_until(9))
-    study = house.open()
-    study.plan(1)
-    study.approve("n1")
-    study.run()
-    study.wait(30)
-    failure = study.tree.nodes[node_id(1)].failure
-    assert failure is not None
-    assert failure.kind == "lost"
-    assert len(house.launcher.submitted) == 2
 
 
 def test_a_node_with_one_good_run_of_three_succeeds(build: Build) -> None:

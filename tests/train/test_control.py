@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import resource
 import signal
@@ -24,6 +25,7 @@ from trex_nb.core.training import FullTraining, LoraTraining, Trained
 from trex_nb.tiny import path as tiny
 from trex_nb.train import Base, TrainingFailed, fit, load_base, prepare
 from trex_nb.train.control import Wishes
+from trex_nb.train.pace import VARIABLE
 
 LORA = LoraTraining(learning_rate=5e-3, r=4, num_train_epochs=2.0, lora_dropout=0.1)
 FULL = FullTraining(learning_rate=1e-3, num_train_epochs=2.0)
@@ -113,6 +115,24 @@ def test_a_wish_to_save_is_answered_once_and_changes_nothing(
     (said,) = (out["data"][SAVED_MIME] for out in shown if SAVED_MIME in out["data"])
     assert (said["kind"], said["step"], said["total"]) == ("saved", 1, 16)
     assert said["checkpoint"] == {"kind": "adapter", "path": "checkpoint-1"}
+
+
+def test_states_nobody_asked_for_are_saved_now_and_then_and_change_nothing(
+    base: Base, rows: Dataset, shown: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The newest two of them stay, and the one that was asked for."""
+    expected = weights(fit(base, rows, LORA).model)
+    assert states() == []
+    monkeypatch.setattr("trex_nb.train.pace.MOST_SPENT", math.inf)  # as often as can be
+    monkeypatch.setattr("trex_nb.train.pace.MOST_LOST", 0.0)
+    monkeypatch.setenv(VARIABLE, "0")
+    Path(SAVE_WISH).write_text("1")
+    assert are_equal(weights(fit(base, rows, LORA).model), expected)
+    said = [out["data"][SAVED_MIME] for out in shown if SAVED_MIME in out["data"]]
+    assert [s["step"] for s in said] == list(range(1, 16))
+    asked = [s["checkpoint"]["path"] for s in said if s["is_asked"]]
+    assert asked == ["checkpoint-1"]
+    assert set(states()) == {*asked, "checkpoint-14", "checkpoint-15"}
 
 
 @contextmanager

@@ -36,8 +36,9 @@ class TemplateExecutor:
         )
 
     async def repair(self, assignment: Assignment, failure: Failure) -> JobSpec | None:
-        """Try once more what failed through no fault of the plan."""
-        return await self.prepare(assignment) if failure.retryable else None
+        """Try once more what failed through no fault of the plan, and what lacked memory, with what is assigned now."""
+        may_pass = failure.retryable or failure.kind == "out_of_memory"
+        return await self.prepare(assignment) if may_pass else None
 
 
 def notebook(assignment: Assignment) -> dict[str, Any]:
@@ -79,8 +80,11 @@ def _training_cells(assignment: Assignment, config: Trained) -> list[dict[str, A
 def _head(assignment: Assignment) -> str:
     plan, node = assignment.node.plan, assignment.node
     changed = "\n".join(f"- {c}" for c in plan.changes) or "- nothing"
+    run = next(r for r in node.runs if r.id == assignment.run)
+    again = f"**Attempt {run.attempt}.** {run.why[0].upper()}{run.why[1:]}.\n\n" if run.why else ""
     return (
-        f"# {assignment.run}: {plan.title}\n\n**Goal.** {assignment.task.goal}\n\n**Hypothesis.** {plan.hypothesis}\n\n"
+        f"# {assignment.run}: {plan.title}\n\n{again}**Goal.** {assignment.task.goal}\n\n"
+        f"**Hypothesis.** {plan.hypothesis}\n\n"
         f"**Changes against {node.parent or 'nothing (this is the baseline)'}**\n\n{changed}\n"
     )
 

@@ -15,6 +15,7 @@ from trex_nb.core.ids import NodeId, RunId
 from trex_nb.core.plan import Plan
 from trex_nb.core.result import Checkpoint, Cost, Evaluation, Failure, Finding, Insight, RowReport, Start
 from trex_nb.core.task import Budget, DataFiles, Policy, Task
+from trex_nb.core.training import TrainingConfig
 
 Actor = Literal["human", "researcher", "executor", "system"]
 
@@ -163,7 +164,10 @@ class NodeNoted(Frozen):
 class JobSubmitted(Frozen):
     """A run was handed to the launcher. `attempt` counts from 1; `key` is the run's content hash; `folder` is relative
     to the study's folder; `spent` is seconds of the attempt before. An attempt that goes on where another ended
-    `resumes` its checkpoint."""
+    `resumes` its checkpoint.
+
+    One that tries again what failed comes `after` that failure, says `why` in words, starts no sooner than `wait`
+    seconds from now, and trains with `config` where that is not the plan's any more."""
 
     kind: Literal["job_submitted"] = "job_submitted"
     run: RunId
@@ -172,6 +176,10 @@ class JobSubmitted(Frozen):
     folder: str
     spent: float = Field(0.0, ge=0)
     resumes: Start | None = None
+    after: Failure | None = None
+    why: str = ""
+    wait: float = Field(0.0, ge=0)
+    config: TrainingConfig | None = None
 
 
 class JobQueued(Frozen):
@@ -206,13 +214,15 @@ class JobProgressed(Frozen):
 
 
 class CheckpointSaved(Frozen):
-    """The run's state after `step` steps is on disk: the run can go on from it, and a child can start from it."""
+    """The run's state after `step` steps is on disk: the run can go on from it. A child can start from one that
+    somebody asked for; the others do not stay."""
 
     kind: Literal["checkpoint_saved"] = "checkpoint_saved"
     run: RunId
     step: int
     checkpoint: Checkpoint
     line: int
+    is_asked: bool = True
 
 
 class JobFinished(Frozen):

@@ -111,13 +111,15 @@ class Progressed(Frozen):
 
 
 class Saved(Frozen):
-    """The run's state is on disk, whole, after `step` of `total` steps: training can go on or start from it."""
+    """The run's state is on disk, whole, after `step` of `total` steps: training can go on or start from it. One that
+    nobody asked for (not `is_asked`) is removed by the job itself some time after it saved a newer one."""
 
     kind: Literal["saved"] = "saved"
     line: int = 0
     step: int
     total: int
     checkpoint: Checkpoint
+    is_asked: bool = True
 
 
 class NotSaved(Frozen):

@@ -53,6 +53,27 @@ _NO_COST = Cost()
 
 
 @dataclass(frozen=True, slots=True)
+class Attempt:
+    """A job of a run that did not bring it to its end: `failure` is how it ended (None where that is not on record),
+    `step` how far it came, `resumed` and `saved` the steps it went on from and left to go on from (0 for none).
+    `config` is what it trained with where that was not the plan's, `why` what the attempt was for, in words."""
+
+    number: int
+    failure: Failure | None
+    seconds: float
+    step: int
+    resumed: int = 0
+    saved: int = 0
+    config: TrainingConfig | None = None
+    why: str = ""
+
+    @property
+    def got_further(self) -> bool:
+        """Whether the next attempt could go on from a later step than this one did."""
+        return self.saved > self.resumed
+
+
+@dataclass(frozen=True, slots=True)
 class Run:
     """One TrainingConfig of a node on its way from nothing to an evaluation or a failure.
 
@@ -61,6 +82,10 @@ class Run:
     the attempt a person asked for last (those after it were retries), and `is_queued` says that the person let a
     stopped run go on and no job has taken it up yet. `called_off` says why it was found hopeless, if it was; `stop_now`
     that its job is to be killed; `waits_for` who has the place on the machine that its job waits for.
+
+    `attempts` are the jobs before the one that `attempt` counts; that one comes `after` a failure where it tries again
+    (`why`), not before `not_before` (epoch seconds; `wait` seconds after it was put on record), and trains with `used`
+    where that is not the plan's `config` any more.
     """
 
     id: RunId
@@ -89,6 +114,17 @@ class Run:
     called_off: str = ""
     repeats: RunId | None = None
     waits_for: str = ""
+    attempts: tuple[Attempt, ...] = ()
+    after: Failure | None = None
+    why: str = ""
+    wait: float = 0.0
+    not_before: float = 0.0
+    used: TrainingConfig | None = None
+
+    @property
+    def trains_with(self) -> TrainingConfig:
+        """The config the run really trains with: the plan's, unless it had to be fitted into less memory."""
+        return self.used or self.config
 
     @property
     def is_repeat(self) -> bool:
@@ -129,9 +165,16 @@ class Run:
 
     @property
     def is_resumable(self) -> bool:
-        """Whether the run ended before its time and can go on: from its saved state, or else from its beginning."""
-        was_stopped = self.failure is not None and (self.saved is not None or self.failure.kind == "stopped")
-        return was_stopped or (self.stop_requested and not self.is_submitted)
+        """Whether the run ended before its time and can go on: to its score where it was trained, or from its saved
+        state, or else from its beginning."""
+        if self.failure is None:
+            return self.stop_requested and not self.is_submitted
+        return self.is_unscored or self.saved is not None or self.failure.kind == "stopped" or self.failure.retryable
+
+    @property
+    def is_unscored(self) -> bool:
+        """Whether the run was trained to its end and its scoring failed."""
+        return self.checkpoint is not None and self.failure is not None
 
     @property
     def weights(self) -> Start | None:

@@ -113,8 +113,9 @@ class Assignment:
 
     @property
     def config(self) -> TrainingConfig:
-        """How the run trains; a repeat differs from its plan's config by the seed."""
-        return next(r.config for r in self.node.runs if r.id == self.run)
+        """How the run trains; a repeat differs from its plan's config by the seed, and a run for which the memory did
+        not suffice by a smaller batch."""
+        return next(r.trains_with for r in self.node.runs if r.id == self.run)
 
 
 class Executor(Protocol):
@@ -125,7 +126,8 @@ class Executor(Protocol):
         ...
 
     async def repair(self, assignment: Assignment, failure: Failure) -> JobSpec | None:
-        """A new attempt after `failure`, prepared in `assignment.folder` (a fresh one), or None to give up."""
+        """A new attempt after `failure`, prepared in `assignment.folder` (a fresh one), or None to give up. The study
+        asks only where its own rules (`study.retry`) are for it; `assignment.config` is what to try now."""
         ...
 
 
@@ -185,7 +187,8 @@ class Evaluator(Protocol):
     """Scores a checkpoint, behind the wall: it alone can read the references."""
 
     async def evaluate(self, task: Task, checkpoint: Checkpoint, split: Split) -> Evaluation:
-        """Raises `EvaluationError` when the checkpoint cannot be loaded or scored."""
+        """Raises `EvaluationError` when the checkpoint cannot be loaded or scored; a retryable one when that says
+        nothing of the checkpoint."""
         ...
 
 

@@ -68,7 +68,8 @@ class ProcessEvaluator:
     async def evaluate(self, task: Task, checkpoint: Checkpoint, split: Split) -> Evaluation:
         """The checkpoint's score on `split`, with slices and bad cases.
 
-        Raises `EvaluationError` when the checkpoint cannot be loaded or scored, or the worker died twice over it.
+        Raises `EvaluationError` when the checkpoint cannot be loaded or scored, or that took too long; a retryable one
+        when the worker died twice over it.
         """
         request = self._score_request(task, checkpoint, split)
         reply = await self._ask(request)
@@ -146,7 +147,9 @@ class ProcessEvaluator:
                     await self._drop()
                     what = f"The evaluation took more than {self._timeout:.0f} s and was stopped."
                     raise EvaluationError(what, "fewer items in the split, or a smaller max_new_tokens.") from error
-        raise EvaluationError("The evaluator died twice over one request.", f"see {self._folder / LOG}")
+        raise EvaluationError(
+            "The evaluator died twice over one request.", f"see {self._folder / LOG}", is_retryable=True
+        )
 
     async def _exchange(self, request: ScoreRequest | WarmRequest) -> Reply:
         process = self._process or await self._start()

@@ -12,6 +12,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import json
+import math
 import os
 import socket
 import time
@@ -25,6 +26,7 @@ from pydantic import TypeAdapter, ValidationError
 from trex_nb.core.job import SAVE_WISH, STOP_WISH, Failed, Finished, JobSpec, JobUpdate
 
 _UPDATE: TypeAdapter[JobUpdate] = TypeAdapter(JobUpdate)
+_FOR_SYSTEM = "SIGTERM\n"
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +139,13 @@ class JobFolder:
             return {}
         return runner
 
+    def seconds_alive(self) -> float:
+        """How long the job's runner gave signs of life, in seconds; 0 while that is not known."""
+        try:
+            return max(0.0, self.heartbeat.stat().st_mtime - float(self.read_runner().get("started", math.inf)))
+        except OSError:
+            return 0.0
+
     def ask_to_cancel(self) -> None:
         """Leave word for the runner, even one that is still starting, to end the job."""
         self._cancel.touch()
@@ -145,13 +154,21 @@ class JobFolder:
         """Whether somebody asked for the job to end; removing its folder is such a wish, too."""
         return self._cancel.exists() or not self.path.exists()
 
-    def ask_to_stop(self) -> None:
-        """Leave word for the training code to save its state and end, and for the runner to see to it that it does."""
-        (self.path / STOP_WISH).touch()
+    def ask_to_stop(self, *, for_system: bool = False) -> None:
+        """Leave word for the training code to save its state and end, and for the runner to see to it that it does.
+        `for_system`: nobody wants the run to end, only its process must."""
+        write_atomically(self.path / STOP_WISH, _FOR_SYSTEM if for_system else "")
 
     def asked_to_stop(self) -> bool:
         """Whether somebody left that word."""
         return (self.path / STOP_WISH).exists()
+
+    def wants_to_go_on(self) -> bool:
+        """Whether the job was asked to stop for the system's sake alone."""
+        try:
+            return (self.path / STOP_WISH).read_text() == _FOR_SYSTEM
+        except OSError:
+            return False
 
     def ask_to_save(self) -> None:
         """Leave word for the training code to save its state and go on."""
@@ -203,12 +220,20 @@ def _update(line: bytes) -> JobUpdate | None:
 
 
 class Journal:
-    """The one writer of a job's `events.jsonl`: numbers the lines, and makes decisions durable before it returns."""
+    """The one writer of a job's `events.jsonl`: numbers the lines, and makes decisions durable before it returns. It
+    goes on where a writer before it, that may have been killed in the middle of a line, left off."""
 
     def __init__(self, folder: JobFolder) -> None:
-        self._file = os.open(folder.events, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
-        self._line = 0
+        self._file = os.open(folder.events, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
+        self._line = self._mend(folder)
         self._is_torn = False
+
+    def _mend(self, folder: JobFolder) -> int:
+        """Cut off a last line that a writer before did not finish; the number of the last whole update."""
+        updates, end = folder.read_updates()
+        if os.fstat(self._file).st_size > end:
+            os.ftruncate(self._file, end)
+        return max((update.line for update in updates), default=0)
 
     def write(self, update: JobUpdate) -> None:
         """Append `update` as the next line."""

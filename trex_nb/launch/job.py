@@ -9,6 +9,7 @@ from pathlib import Path
 
 from trex_nb.core.job import Failed, JobId, JobSpec, JobUpdate
 from trex_nb.core.peek import Peek
+from trex_nb.core.result import Cost
 from trex_nb.errors import LaunchError
 from trex_nb.launch import failures
 from trex_nb.launch.files import JobFolder, is_last
@@ -54,9 +55,9 @@ class FolderJob:
             await asyncio.sleep(POLL)
         await asyncio.to_thread(end_leftovers, self.folder)
         if line + 1 > after:
-            was_asked = self.folder.cancelled() or self.folder.asked_to_stop()
-            failure = failures.CANCELLED if was_asked else failures.VANISHED
-            yield Failed(line=line + 1, failure=failure)
+            asked_to_stop = self.folder.asked_to_stop() and not self.folder.wants_to_go_on()
+            failure = failures.CANCELLED if self.folder.cancelled() or asked_to_stop else failures.VANISHED
+            yield Failed(line=line + 1, failure=failure, cost=Cost(seconds=self.folder.seconds_alive()))
 
     async def save(self) -> None:
         """Ask the training code to save its state and go on. Does nothing to an ended job."""

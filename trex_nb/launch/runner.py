@@ -1,10 +1,10 @@
 """The job runner: `python -m trex_nb.launch.runner FOLDER [LOCK]`, one detached process per job.
 
 It owns one background Jupyter kernel, executes the folder's notebook cell by cell, and tells what happens in
-`events.jsonl`, always ending with exactly one Finished or Failed. It ends the job on SIGTERM, on a `cancel` file, at
-the deadline, and when a job that was asked to stop does not do so by itself. The kernel watches its parent, so it dies
-with the runner; LOCK is the inherited descriptor of the job's lock, whose release is how others learn of a runner's
-death.
+`events.jsonl`, always ending with exactly one Finished or Failed. It ends the job on SIGTERM (once the training has
+saved its state, if it does so soon), on a `cancel` file, at the deadline, and when a job that was asked to stop does
+not do so by itself. The kernel watches its parent, so it dies with the runner; LOCK is the inherited descriptor of the
+job's lock, whose release is how others learn of a runner's death.
 """
 
 from __future__ import annotations
@@ -57,6 +57,11 @@ class Runner:
         if not self._stop.done():
             self._stop.set_result(reason)
 
+    def terminate(self) -> None:
+        """SIGTERM: let the training save its state; end the job at once where it cannot, or at the second one."""
+        if (reason := self._patience.terminate()) is not None:
+            self.stop(reason)
+
     async def run(self) -> None:
         """Run the job to its one ending."""
         ticker = asyncio.create_task(self._tick())
@@ -64,6 +69,7 @@ class Runner:
             failure = await self._failure_of_work()
         except Exception as error:  # noqa: BLE001  the job's boundary: whatever went wrong here is its failure
             failure = failures.crashed(error)
+        told = self._patience.verdict(failure or self._account.failure)
         ticker.cancel()
         self._save()
         try:
@@ -71,7 +77,7 @@ class Runner:
         finally:
             kill_all(self._folder)
             self._folder.forget_wishes()
-            self._account.end(failure, self._log())
+            self._account.end(told, self._log())
 
     async def _failure_of_work(self) -> Failure | None:
         """Why the cells did not all run, None when they did; returns at the latest a moment after `stop`."""
@@ -169,7 +175,7 @@ async def run_job(folder: JobFolder, child: ForkedKernel | None = None) -> None:
     """Run the job in `folder`, whose lock this process holds; a `child` becomes its kernel, if there is one."""
     journal = Journal(folder)
     runner = Runner(folder, folder.read_spec(), journal, child)
-    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, runner.stop, failures.TERMINATED)
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, runner.terminate)
     folder.write_runner()
     await runner.run()
     journal.close()

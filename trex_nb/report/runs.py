@@ -7,6 +7,7 @@ from typing import Any
 
 from trex_nb.core.node import Node, Run
 from trex_nb.report import words
+from trex_nb.report.attempts import attempt_words, waiting_words
 from trex_nb.report.blocks import Block, Bullets, Table
 from trex_nb.search.halving import by_rung
 
@@ -55,7 +56,10 @@ def state_words(r: Run) -> str:
     if r.is_training and r.waits_for:
         return f"waits for {words.cut(r.waits_for, 200)}"
     if r.is_training:
-        went_on = f", went on from step {r.resumes.step}" if r.resumes else ""
+        if waits := waiting_words(r):
+            return waits
+        went_on = f", {again}" if (again := attempt_words(r)) else ""
+        went_on += f", went on from step {r.resumes.step}" if r.resumes else ""
         return f"training {words.progress(r):.0%}{went_on}" + (", being stopped: hopeless" if r.called_off else "")
     return _ending(r)
 

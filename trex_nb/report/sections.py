@@ -15,6 +15,7 @@ from trex_nb.core.node import Node
 from trex_nb.core.plan import Plan
 from trex_nb.core.result import Evaluation, Failure
 from trex_nb.report import final, words
+from trex_nb.report.attempts import attempt_words, attempts_table, waiting_words
 from trex_nb.report.blocks import Block, Bullets, Heading, Paragraph, Picture, Table, Verbatim
 from trex_nb.report.estimates import estimates_words, run_words
 from trex_nb.report.insights import insight_words
@@ -60,6 +61,7 @@ def status_section(tree: Tree, sealed: final.Sealed = ()) -> tuple[Block, ...]:
         ("study", tree.name),
         ("goal", words.one_line(tree.task.goal, 300)),
         ("state", words.state_words(tree)),
+        ("tried again", _again_words(tree)),
         ("nodes", words.counts_words(tree)),
         ("best", _best_words(tree)),
         ("luck", final.luck_words(tree)),
@@ -84,6 +86,13 @@ def _remarks(tree: Tree) -> str:
     """What the Researcher had to say beside its last proposals."""
     answer = tree.answers[max(tree.answers)] if tree.answers else None
     return "; ".join(words.one_line(r, 300) for r in answer.remarks[:5]) if isinstance(answer, ProposalMade) else ""
+
+
+def _again_words(tree: Tree) -> str:
+    """The runs that are at a later attempt just now: "n4.1: attempt 2, retry 1 of 3 after lost"."""
+    runs = [r for n in tree.nodes.values() for r in n.runs if r.is_training and r.after]
+    said = [f"{r.id}: {waiting_words(r) or attempt_words(r)}" for r in runs]
+    return "; ".join(said[:4]) + (f" and {len(said) - 4} more" if len(said) > 4 else "")
 
 
 def _best_words(tree: Tree) -> str:
@@ -119,6 +128,7 @@ def node_section(tree: Tree, node: NodeId) -> tuple[Block, ...]:
         *_facts(facts),
         *_titled("Changes against the parent", _bullets(map(str, n.plan.changes))),
         *_titled("Runs", runs_table(n)),
+        *_titled("Attempts", attempts_table(n)),
         *_resumable(tree, n),
         *failure_section(n.failure),
         *_titled("Findings", _bullets(map(str, n.findings))),

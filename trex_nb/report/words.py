@@ -229,15 +229,20 @@ def progress(run: Run) -> float:
 
 def stopped_words(run: Run) -> str:
     """Where a run stands that ended before its time and can go on: "stopped at step 60 of 150"."""
+    if run.is_unscored:
+        return "trained, could not be scored"
+    is_stopped = run.failure is None or run.failure.kind == "stopped"
+    ended = "stopped" if is_stopped or run.failure is None else f"failed ({run.failure.kind.replace('_', ' ')})"
     if run.saved is None:
-        return "stopped before it saved anything"
+        return f"{ended} before it saved anything"
     total = f" of {run.curve[-1].total}" if run.curve else ""
-    return f"stopped at step {run.saved.step}{total}"
+    return f"{ended} {'at' if is_stopped else 'but was saved at'} step {run.saved.step}{total}"
 
 
 def resume_words(run: Run) -> str:
     """The same, with what to do about it."""
     goes_on = "goes on from there" if run.saved else "begins it again"
+    goes_on = "scores it again" if run.is_unscored else goes_on
     return f"{run.id} {stopped_words(run)}; %trex resume {run.id} {goes_on}."
 
 

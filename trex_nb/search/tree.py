@@ -13,7 +13,7 @@ from typing import Any
 
 from trex_nb.core import events as ev
 from trex_nb.core.ids import ROOT, NodeId, RunId, node_of, run_id
-from trex_nb.core.node import Auto, CurvePoint, Decision, Finals, Node, Nodes, Run, Status
+from trex_nb.core.node import Attempt, Auto, CurvePoint, Decision, Finals, Node, Nodes, Run, Status
 from trex_nb.core.plan import Plan
 from trex_nb.core.result import Cost, Failure, Insight, Start
 from trex_nb.core.task import Budget, Policy, Task
@@ -325,11 +325,21 @@ def _on_job_submitted(tree: Tree, e: ev.JobSubmitted, s: ev.Stamped) -> Tree:
     run = tree.run(e.run)
     kept = tuple(p for p in run.curve if e.resumes and p.step <= e.resumes.step)
     first = e.attempt if run.is_due else run.first_attempt
+    past = run.attempts if run.is_due else (*run.attempts, attempt_of(run, e.after, e.spent))
     return tree._with_run(
         e.run, attempt=e.attempt, key=e.key, folder=e.folder, line=0, curve=kept, pid=None, first_attempt=first,
         spent_before=run.spent_before + e.spent, resumes=e.resumes, is_queued=False, began=s.time, ended=None,
-        waits_for="",
+        waits_for="", attempts=past, saved=e.resumes, after=e.after, why=e.why, wait=e.wait, not_before=s.time + e.wait,
+        used=e.config,
     )  # fmt: skip
+
+
+def attempt_of(run: Run, failure: Failure | None, seconds: float) -> Attempt:
+    """The attempt of `run` that just ended, as it is remembered."""
+    step = run.curve[-1].step if run.curve else 0
+    resumed = run.resumes.step if run.resumes else 0
+    saved = run.saved.step if run.saved else 0
+    return Attempt(run.attempt, failure, seconds, step, resumed, saved, run.used, run.why)
 
 
 def _on_job_queued(tree: Tree, e: ev.JobQueued, _: ev.Stamped) -> Tree:
@@ -349,7 +359,8 @@ def _on_job_progressed(tree: Tree, e: ev.JobProgressed, _: ev.Stamped) -> Tree:
 
 def _on_checkpoint_saved(tree: Tree, e: ev.CheckpointSaved, _: ev.Stamped) -> Tree:
     saved = Start(run=e.run, step=e.step, checkpoint=e.checkpoint)
-    return _startable(tree._with_run(e.run, saved=saved, line=e.line), e.run)
+    changed = tree._with_run(e.run, saved=saved, line=e.line)
+    return _startable(changed, e.run) if e.is_asked else changed
 
 
 def _on_job_finished(tree: Tree, e: ev.JobFinished, s: ev.Stamped) -> Tree:
@@ -383,18 +394,25 @@ def _on_run_called_off(tree: Tree, e: ev.RunCalledOff, _: ev.Stamped) -> Tree:
     return tree._with_run(e.run, called_off=e.why)
 
 
+_NOTHING_TO_KEEP = frozenset({"diverged", "bad_data", "hopeless"})
+
+
 def _on_run_failed(tree: Tree, e: ev.RunFailed, s: ev.Stamped) -> Tree:
-    ended = tree.run(e.run).ended  # already known where the scoring failed
-    ended = s.time if ended is None else ended
-    return _startable(tree._with_run(e.run, failure=e.failure, cost=e.cost, ended=ended), e.run)
+    run = tree.run(e.run)
+    ended = s.time if run.ended is None else run.ended  # already known where the scoring failed
+    saved = None if e.failure.kind in _NOTHING_TO_KEEP else run.saved
+    return _startable(tree._with_run(e.run, failure=e.failure, cost=e.cost, ended=ended, saved=saved), e.run)
 
 
 def _on_run_resumed(tree: Tree, e: ev.RunResumed, s: ev.Stamped) -> Tree:
     run = tree.run(e.run)
     tree = _decided(tree, node_of(e.run), s, f"resumed {e.run}", findings=(), is_diagnosed=False)
+    if run.is_unscored:
+        return tree._with_run(e.run, failure=None, stop_requested=False)
+    past = (*run.attempts, attempt_of(run, run.failure, run.cost.seconds)) if run.is_submitted else run.attempts
     return tree._with_run(
         e.run, failure=None, stop_requested=False, stop_now=False, called_off="", is_queued=run.is_submitted,
-        cost=Cost(), spent_before=run.spent_before + run.cost.seconds,
+        cost=Cost(), spent_before=run.spent_before + run.cost.seconds, attempts=past,
     )  # fmt: skip
 
 

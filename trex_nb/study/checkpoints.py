@@ -16,19 +16,34 @@ from trex_nb.store.artifacts import RESUME_ONLY, StudyFolder
 
 
 def tidy(tree: Tree, folder: StudyFolder, run: RunId) -> None:
-    """Remove what is not needed of the states that `run` saved. Raises OSError."""
+    """Remove what is not needed of the states that `run` saved, and what was never finished. Raises OSError."""
     now = tree.run(run)
     kept = {now.saved.checkpoint.path} if now.saved else set()
     if now.resumes and not now.is_finished and now.checkpoint is None:
         kept.add(now.resumes.checkpoint.path)  # its job may still be reading it
     started_from = set(_starts(tree))
     for attempt in range(1, now.attempt + 1):
-        for state in sorted(folder.run(run, attempt).glob("checkpoint-*")):
+        is_live = attempt == now.attempt and not now.is_finished and now.checkpoint is None
+        for state in _states(folder.run(run, attempt), now.saved.step if now.saved else 0, is_live=is_live):
             path = folder.relative(state)
             if path in started_from and path not in kept:
                 _reduce(state)
             elif path not in kept:
                 shutil.rmtree(state)
+
+
+def _states(attempt: Path, newest: int, *, is_live: bool) -> list[Path]:
+    """The saved states in the folder of an attempt. Of a live one only those up to the `newest` step that is on record:
+    its job may be writing the others, or have told of them already."""
+    found = sorted(attempt.glob("checkpoint-*"))
+    if is_live:
+        return [state for state in found if step_of(state) <= newest]
+    return [*found, *attempt.glob(".saving-*")]
+
+
+def step_of(state: Path) -> int:
+    """The step after which a state was saved."""
+    return int(state.name.removeprefix("checkpoint-"))
 
 
 def _starts(tree: Tree) -> Iterator[str | None]:

@@ -8,6 +8,7 @@ nothing. An effect that breaks states so as an event; nothing is swallowed, and 
 from __future__ import annotations
 
 import asyncio
+import itertools
 import logging
 import time
 import traceback
@@ -22,7 +23,6 @@ from trex_nb.core.job import (
     Failed,
     Finished,
     JobId,
-    JobSpec,
     JobUpdate,
     NotSaved,
     Progressed,
@@ -34,12 +34,13 @@ from trex_nb.core.job import (
 from trex_nb.core.node import Run, Status
 from trex_nb.core.plan import Proposal
 from trex_nb.core.protocols import Assignment, Job
-from trex_nb.core.result import Checkpoint, Cost, Failure, Start
+from trex_nb.core.result import Checkpoint, Cost, Evaluation, Failure, Start
 from trex_nb.core.sealed import SealedScore
+from trex_nb.core.task import Split, Task
 from trex_nb.core.training import Untrained
 from trex_nb.errors import EvaluationError, TrexError
 from trex_nb.search.halving import steps_done, steps_left
-from trex_nb.search.tree import Tree
+from trex_nb.search.tree import Tree, attempt_of
 from trex_nb.store.artifacts import StudyFolder
 from trex_nb.store.sealed import SealedLog
 from trex_nb.study import decide as d
@@ -47,9 +48,9 @@ from trex_nb.study.checkpoints import tidy
 from trex_nb.study.finalize import open_test
 from trex_nb.study.fork import started
 from trex_nb.study.parts import Parts
+from trex_nb.study.retry import NOT_STARTED, Again, given_up, next_attempt, next_scoring, unscored
 from trex_nb.study.writer import Writer
 
-_MOST_ATTEMPTS = 2
 _POINTS_PER_RUN = 60
 _SHORTEST_TIMEOUT = 900.0
 _PATIENCE = 10
@@ -65,7 +66,6 @@ class Effects:
         self._writer = writer
         self._folder = folder
         self._parts = parts
-        self._repaired: dict[str, JobSpec] = {}
         self._clock = time.time
 
     def carry_out(self, instruction: d.Instruction) -> Coroutine[Any, Any, None]:
@@ -173,7 +173,7 @@ class Effects:
         folder = self._folder.run(i.run, run.attempt + 1)
         submitted = ev.JobSubmitted(
             run=i.run, attempt=run.attempt + 1, key=i.key, folder=self._folder.relative(folder),
-            resumes=self._there(run.saved),
+            resumes=self._there(run.saved), config=run.used,
         )  # fmt: skip
         events: list[ev.Event] = [submitted]
         if isinstance(run.config, Untrained):
@@ -194,14 +194,43 @@ class Effects:
     async def watch(self, i: d.Watch) -> None:
         """Follow a run's job, starting it if it never was."""
         run = self._writer.tree.run(i.run)
-        folder = self._folder.path / run.folder
-        job = await self.job(run.folder)
+        job = await self.job(run.folder) or await self._started(run)
         if job is None:
-            spec = self._repaired.pop(str(folder), None)
-            spec = spec or await self._parts.executor.prepare(self._assignment(run, folder, run.resumes))
-            job = await self._parts.launcher.submit(spec)
+            return
         async for update in job.updates(after=run.line):
             await self._on_update(i.run, update)
+
+    async def _started(self, run: Run) -> Job | None:
+        """The run's job, now begun; None where the run was ended instead."""
+        if not await self._has_waited(run):
+            self._end_run(run.id, NOT_STARTED, Cost())
+            return None
+        assignment = self._assignment(run, self._folder.path / run.folder, run.resumes)
+        if run.after is None:
+            spec = await self._parts.executor.prepare(assignment)
+        else:
+            again = await self._parts.executor.repair(assignment, run.after)
+            if again is None:
+                self._end_run(run.id, run.after, Cost())
+                return None
+            spec = again
+        return await self._parts.launcher.submit(spec)
+
+    async def _has_waited(self, run: Run) -> bool:
+        """Whether a run that is tried again is still wanted when its time has come."""
+        begun = self._clock()
+        until = min(run.not_before, begun + run.wait)  # a clock that was set back makes no one wait for longer
+        while self._is_wanted_still(run):
+            left = until - self._clock()
+            if left <= 0 or self._clock() < begun:
+                return True
+            await asyncio.sleep(min(left, _LOOK_AGAIN))
+        return run.after is None  # one that was never tried is started, and ended by whoever wants it ended
+
+    def _is_wanted_still(self, run: Run) -> bool:
+        tree = self._writer.tree
+        now = tree.run(run.id)
+        return not (now.stop_requested or now.called_off or tree.is_pruned(node_of(run.id)))
 
     async def stop(self, i: d.Stop) -> None:
         """Have a run's job save its state and end."""
@@ -212,10 +241,10 @@ class Effects:
         await self._end(i.run, lambda job: job.cancel())
 
     async def _end(self, run: RunId, how: Callable[[Job], Coroutine[Any, Any, None]]) -> None:
-        job = await self.job(self._writer.tree.run(run).folder)
-        if job is not None:
-            await how(job)
+        job: Job | None = None
         while self._writer.tree.run(run).is_training:  # its watcher puts the end on record
+            if job is None and (job := await self.job(self._writer.tree.run(run).folder)):
+                await how(job)
             await asyncio.sleep(_LOOK_AGAIN)
 
     async def call_off(self, i: d.CallOff) -> None:
@@ -234,14 +263,26 @@ class Effects:
         run = tree.run(i.run)
         assert run.checkpoint is not None
         try:
-            evaluation = await self._parts.evaluator.evaluate(tree.task, run.checkpoint, "search")
+            evaluation = await self._evaluation(tree.task, run.checkpoint, "search")
         except EvaluationError as error:
-            failure = Failure(stage="evaluate", kind="error", message=f"{error.what} Try: {error.hint}")
-            self._end_run(i.run, failure, run.cost)
+            self._end_run(i.run, unscored(error), run.cost)
             return
         event = ev.RunEvaluated(run=i.run, evaluation=evaluation)
         self._writer.append(lambda tree: () if tree.run(i.run).is_finished else [event], "executor")
         await self._tidy(i.run)
+
+    async def _evaluation(self, task: Task, checkpoint: Checkpoint, split: Split) -> Evaluation:
+        """A checkpoint's score; asked for again where only whoever scores was lost. Raises `EvaluationError`."""
+        for tries in itertools.count(1):
+            try:
+                return await self._parts.evaluator.evaluate(task, checkpoint, split)
+            except EvaluationError as error:
+                wait = next_scoring(unscored(error), tries, self._parts.settings.retry_waits)
+                if wait is None:
+                    raise
+                _LOG.warning("%s It is asked again in %g s.", error.what, wait)
+                await asyncio.sleep(wait)
+        raise AssertionError("counting has no end")
 
     async def open_test(self, i: d.OpenTest) -> None:
         """Put on record that the test split is opened, and for whom; or that there is no reason to."""
@@ -257,23 +298,25 @@ class Effects:
         again."""
         tree, log = self._writer.tree, SealedLog(self._folder.finals)
         final = next(f for f in tree.finals if f.number == i.number)
-        failure, seconds = "", 0.0
+        failure = ""
         known = {s.run: s.evaluation for s in log.read()}
         done = {s.run for s in log.read() if s.number == i.number}
         for run in (tree.run(r) for r in final.runs if r not in done):
             assert run.checkpoint is not None
             try:
-                found = known.get(run.id) or await self._parts.evaluator.evaluate(tree.task, run.checkpoint, "test")
+                found = known.get(run.id) or await self._evaluation(tree.task, run.checkpoint, "test")
             except EvaluationError as error:
                 failure = f"{error.what} Try: {error.hint}"
                 break
-            seconds += 0.0 if run.id in known else found.seconds
             log.append(SealedScore(number=i.number, run=run.id, evaluation=found, time=self._clock()))
-        self._end_finalize(i.number, failure, seconds)
+        self._end_finalize(i.number, failure)
 
-    def _end_finalize(self, number: int, failure: str, seconds: float = 0.0) -> None:
-        has_peeked = any(s.number == number for s in SealedLog(self._folder.finals).read())
-        event = ev.FinalizeEnded(number=number, has_peeked=has_peeked, seconds=seconds, failure=failure)
+    def _end_finalize(self, number: int, failure: str) -> None:
+        log = SealedLog(self._folder.finals).read()
+        scored = {s.run: s.evaluation.seconds for s in log if s.number == number}
+        before = {s.run for s in log if s.number < number}  # what was known took no time
+        seconds = sum(took for run, took in scored.items() if run not in before)
+        event = ev.FinalizeEnded(number=number, has_peeked=bool(scored), seconds=seconds, failure=failure)
 
         def ended(tree: Tree) -> Sequence[ev.Event]:
             return [event] if any(f.number == number and not f.is_ended for f in tree.finals) else ()
@@ -307,7 +350,11 @@ class Effects:
             self._append([event], "executor")
         elif isinstance(update, Saved):
             checkpoint = _rooted(update.checkpoint, now.folder)
-            state = ev.CheckpointSaved(run=run, step=update.step, checkpoint=checkpoint, line=update.line)
+            state = ev.CheckpointSaved(
+                run=run, step=update.step, checkpoint=checkpoint, line=update.line, is_asked=update.is_asked
+            )
+            if not (self._folder.path / str(checkpoint.path)).is_dir() and not update.is_asked:
+                return  # nobody watched when it was saved, and the job has a newer one by now
             self._append([state], "executor")
             await self._tidy(run)
         elif isinstance(update, NotSaved):
@@ -326,22 +373,23 @@ class Effects:
         if run.called_off and not run.stop_requested and update.failure.kind in ("stopped", "lost"):
             self._end_run(run.id, _hopeless(run, update), update.cost)
             return
-        may_retry = run.attempt - run.first_attempt + 1 < _MOST_ATTEMPTS and not run.stop_requested
-        if may_retry and update.failure.retryable:
-            folder, saved = self._folder.run(run.id, run.attempt + 1), self._there(run.saved)
-            spec = await self._parts.executor.repair(self._assignment(run, folder, saved), update.failure)
-            if spec is not None:
-                self._resubmit(run, spec, update.cost, saved)
-                return
-        self._end_run(run.id, update.failure, update.cost)
+        ended = attempt_of(run, update.failure, update.cost.seconds)
+        found = next_attempt(run, ended, self._parts.settings.retry_waits)
+        if isinstance(found, Again) and self._is_wanted_still(run):
+            self._try_again(run, found, update)
+            return
+        self._end_run(run.id, given_up(update.failure, found), update.cost)
+        await self._tidy(run.id)
 
-    def _resubmit(self, run: Run, spec: JobSpec, spent: Cost, resumes: Start | None) -> None:
-        folder = self._folder.relative(Path(spec.folder))
-        self._repaired[spec.folder] = spec
-        again = ev.JobSubmitted(
-            run=run.id, attempt=run.attempt + 1, key=run.key, folder=folder, spent=spent.seconds, resumes=resumes
-        )
-        self._append([again], "executor")
+    def _try_again(self, run: Run, again: Again, update: Failed) -> None:
+        """Put the next attempt on record; its watcher starts it when its time has come."""
+        number = run.attempt + 1
+        event = ev.JobSubmitted(
+            run=run.id, attempt=number, key=run.key, folder=self._folder.relative(self._folder.run(run.id, number)),
+            spent=update.cost.seconds, resumes=self._there(run.saved), after=update.failure, why=again.why,
+            wait=again.wait, config=again.config if again.config != run.config else None,
+        )  # fmt: skip
+        self._append([event], "executor")
 
     def _end_run(self, run: RunId, failure: Failure, cost: Cost) -> None:
         event = ev.RunFailed(run=run, failure=failure, cost=cost)

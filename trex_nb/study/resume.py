@@ -26,8 +26,14 @@ def resumable(tree: Tree, named: Mapping[str, Sequence[Run]]) -> list[Run]:
 
 
 def resumed_words(runs: Sequence[Run]) -> str:
-    """Where each run goes on from."""
-    return ", ".join(f"{r.id} from {f'step {r.saved.step}' if r.saved else 'its beginning'}" for r in runs)
+    """Where each run goes on from, or what is left to do for it."""
+    return ", ".join(f"{r.id} {_from(r)}" for r in runs)
+
+
+def _from(run: Run) -> str:
+    if run.is_unscored:
+        return "to be scored again"
+    return f"from step {run.saved.step}" if run.saved else "from its beginning"
 
 
 def _check_is_under_way(tree: Tree, name: str, runs: Sequence[Run]) -> None:

@@ -17,6 +17,7 @@ from trex_nb.core.result import Checkpoint, Cost, Failure
 from trex_nb.testing import trees
 
 LOST = Failure(stage="infra", kind="lost", message="The job's process is gone.", retryable=True)
+NO_MEMORY = Failure(stage="train", kind="out_of_memory", message="Memory ran out.")
 DIVERGED = Failure(stage="train", kind="diverged", message="The loss is not a number.")
 
 
@@ -39,7 +40,7 @@ class NotebookExecutor:
     async def repair(self, assignment: Assignment, failure: Failure) -> JobSpec | None:
         """The same once more, when that may help."""
         self.repaired.append((assignment, failure))
-        return self._written(assignment) if failure.retryable else None
+        return self._written(assignment) if failure.retryable or failure.kind == "out_of_memory" else None
 
     def _written(self, assignment: Assignment) -> JobSpec:
         assignment.folder.mkdir(parents=True, exist_ok=True)
@@ -103,6 +104,11 @@ class ExecutorContract:
         asked = assignment(tmp_path)
         spec = asyncio.run(executor.repair(asked, LOST))
         assert spec is not None
+        assert (asked.folder / "experiment.ipynb").is_file()
+
+    def test_what_lacked_memory_is_prepared_anew(self, executor: Executor, tmp_path: Path) -> None:
+        asked = assignment(tmp_path)
+        assert asyncio.run(executor.repair(asked, NO_MEMORY)) is not None
         assert (asked.folder / "experiment.ipynb").is_file()
 
     def test_a_failure_that_would_come_again_is_given_up(self, executor: Executor, tmp_path: Path) -> None:

@@ -30,7 +30,8 @@ class FakeJob:
     and event loops at once.
 
     It saves its state when asked, at its last point: a folder with a file that holds the step, where its own folder is
-    there; `disk_is_full` makes it say that it cannot. A wish that comes before the first point is heeded at that.
+    there; `disk_is_full` makes it say that it cannot, and without `is_asked` it says that nobody asked. A wish that
+    comes before the first point is heeded at that.
     `on_saved` is called after each save.
     """
 
@@ -39,6 +40,7 @@ class FakeJob:
         self.past: list[JobUpdate] = []
         self._script = list(script)
         self.disk_is_full = False
+        self.is_asked = True
         self.on_saved: Callable[[], None] = lambda: None
         self._wants_save = False
         self._lock = threading.Lock()
@@ -117,7 +119,8 @@ class FakeJob:
             state.mkdir(exist_ok=True)
             (state / "optimizer.pt").write_text(str(at.step))
             (state / "weights").write_text(str(at.step))
-        self._happen(Saved(step=at.step, total=at.total, checkpoint=Checkpoint(kind="adapter", path=name)))
+        checkpoint = Checkpoint(kind="adapter", path=name)
+        self._happen(Saved(step=at.step, total=at.total, checkpoint=checkpoint, is_asked=self.is_asked))
 
     async def cancel(self) -> None:
         """End the job as stopped, unless it ended before."""

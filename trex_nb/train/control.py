@@ -1,8 +1,10 @@
-"""Wishes of those outside, heeded between two optimiser steps: save the run's state and stop, or save it and go on.
+"""Saving a run's state between two optimiser steps: because somebody outside wishes it, to stop or to go on, and now
+and then unasked (`pace`), so that a run that is killed loses little.
 
 A wish is a file in the working directory (`core.job.STOP_WISH`, `SAVE_WISH`). What is saved is a checkpoint as
 transformers writes it (weights, optimiser, schedule, random states, the trainer's own), in `checkpoint-<step>`. It is
 written aside, flushed to the disk and then renamed, so a folder of that name is whole, whenever the process is killed.
+Of the states that nobody asked for the newest two stay: the older one is there until the newer is known of elsewhere.
 """
 
 from __future__ import annotations
@@ -21,6 +23,7 @@ from transformers import Trainer, TrainerCallback
 from trex_nb.core.job import SAVE_WISH, SAVED_MIME, STOP_WISH, NotSaved, Saved
 from trex_nb.core.result import Checkpoint, Failure
 from trex_nb.train.failure import TrainingFailed
+from trex_nb.train.pace import Pace
 from trex_nb.train.show import show
 
 SECONDS_BETWEEN = 0.05
@@ -57,31 +60,50 @@ class Wishes:
 
 
 class Control(TrainerCallback):  # type: ignore[misc]  # transformers has no types
-    """Has a Trainer do what is wished; `saved` is what came of the last save, `is_stopped` says that it was to end."""
+    """Has a Trainer save as is wished and as the pace says; `is_stopped` says that it was to end."""
 
-    def __init__(self, wishes: Wishes) -> None:
+    def __init__(self, wishes: Wishes, pace: Pace) -> None:
         self._wishes = wishes
+        self._pace = pace
+        self._is_asked = False
+        self._unasked: list[Path] = []
+        self._saved: Saved | NotSaved | None = None
         self.is_stopped = False
-        self.saved: Saved | NotSaved | None = None
 
     def on_step_end(self, _args: Any, state: Any, control: Any, **_: Any) -> None:
-        """Look for a wish, unless this was the last step anyway."""
-        wish = self._wishes.look() if state.global_step < state.max_steps else None
-        if wish is not None:
+        """Look for a wish, and at the clock, unless this was the last step anyway."""
+        if state.global_step >= state.max_steps:
+            return
+        wish = self._wishes.look()
+        self._is_asked = wish is not None
+        if wish is not None or self._pace.is_due:
             control.should_log = control.should_save = True  # the curve then reaches to the step that is saved
             control.should_training_stop = self.is_stopped = wish == "stop"
+
+    def save(self, trainer: Trainer, kind: Literal["adapter", "model"], folder: Path) -> None:
+        """Save the state of `trainer`, and let go of one that nobody asked for and nobody needs any more."""
+        began = time.perf_counter()
+        self._saved = save_state(trainer, kind, folder, is_asked=self._is_asked)
+        self._pace.saved(time.perf_counter() - began)
+        if isinstance(self._saved, Saved) and not self._is_asked:
+            self._unasked.append(folder / str(self._saved.checkpoint.path))
+            for old in self._unasked[:-2]:
+                shutil.rmtree(old, ignore_errors=True)  # the study may have removed it before
+            del self._unasked[:-2]
 
     def stopped(self, state: Any) -> TrainingFailed:
         """The ending of a training that was to stop."""
         message = f"Stopped at step {state.global_step} of {state.max_steps}, as asked."
-        if isinstance(self.saved, NotSaved):
-            message += f" Its state could not be saved: {self.saved.reason}"
+        if isinstance(self._saved, NotSaved):
+            message += f" Its state could not be saved: {self._saved.reason}"
         return TrainingFailed(
             Failure(stage="train", kind="stopped", message=message), "%trex resume goes on from there"
         )
 
 
-def save_state(trainer: Trainer, kind: Literal["adapter", "model"], folder: Path) -> Saved | NotSaved:
+def save_state(
+    trainer: Trainer, kind: Literal["adapter", "model"], folder: Path, *, is_asked: bool = True
+) -> Saved | NotSaved:
     """Save the state of `trainer` in `folder`/checkpoint-<step>, and say so; that it cannot be saved is said, too, and
     harms nothing."""
     step, total = trainer.state.global_step, trainer.state.max_steps
@@ -93,7 +115,7 @@ def save_state(trainer: Trainer, kind: Literal["adapter", "model"], folder: Path
         Trainer._save_checkpoint(trainer, trainer.model, None)  # noqa: SLF001  trl's own also writes a model card
         _flush(aside / name)
         _replace(aside / name, folder / name)
-        said = Saved(step=step, total=total, checkpoint=Checkpoint(kind=kind, path=name))
+        said = Saved(step=step, total=total, checkpoint=Checkpoint(kind=kind, path=name), is_asked=is_asked)
         text = f"State saved in {name} after step {step} of {total}"
     except (OSError, RuntimeError, SafetensorError) as error:  # the last two are how torch and safetensors say it
         reason = f"{type(error).__name__}: {error}".splitlines()[0][:300]

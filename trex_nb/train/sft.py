@@ -25,12 +25,13 @@ from trex_nb.core.job import MOST_WATCHED, RUNGS
 from trex_nb.core.result import RowReport
 from trex_nb.core.training import LoraTraining, Sft, Trained
 from trex_nb.train.base import Base, half_precision, uses_cuda
-from trex_nb.train.control import Control, Wishes, save_state
+from trex_nb.train.control import Control, Wishes
 from trex_nb.train.data import hold_out
 from trex_nb.train.encode import encode
 from trex_nb.train.failure import bad_data, stating_failures
 from trex_nb.train.held_out import item_losses
 from trex_nb.train.live import showing
+from trex_nb.train.pace import Pace
 from trex_nb.train.progress import Curve, DivergenceWatch, LiveCurve
 from trex_nb.train.rows import row_report
 from trex_nb.train.start import load_adapter, load_weights
@@ -169,11 +170,11 @@ class _AnswerTrainer(SFTTrainer):  # type: ignore[misc]  # trl has no types
         self._folder = Path.cwd()
         self._kind = kind
         self.live = live
-        self.control_callback = Control(Wishes(self._folder))
+        self.control_callback = Control(Wishes(self._folder), Pace.from_environment())
         super().__init__(callbacks=[live, self.control_callback], **options)
 
     def _save_checkpoint(self, _model: Any, _trial: Any) -> None:
-        self.control_callback.saved = save_state(self, self._kind, self._folder)
+        self.control_callback.save(self, self._kind, self._folder)
 
     def compute_loss(
         self, model: Any, inputs: dict[str, Any], return_outputs: bool = False, num_items_in_batch: Any = None
