@@ -15,6 +15,7 @@ import errno
 import os
 import platform
 import struct
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 _ARCHITECTURES = {"x86_64": (0xC000003E, 0), "aarch64": (0xC00000B7, 1)}
@@ -66,7 +67,12 @@ def install(given: Given) -> str:
     machine = platform.machine()
     if platform.system() != "Linux" or machine not in _ARCHITECTURES:
         return f"there is no seccomp filter for {platform.system()} on {machine}"
-    program = b"".join(struct.pack("HBBI", *step) for step in filter_of(machine, given))
+    return lay(filter_of(machine, given))
+
+
+def lay(steps: Sequence[Step]) -> str:
+    """Lay a filter on this thread. Returns why that could not be done, or nothing."""
+    program = b"".join(struct.pack("HBBI", *step) for step in steps)
     buffer = ctypes.create_string_buffer(program)
     header = struct.pack("HxxxxxxQ", len(program) // 8, ctypes.addressof(buffer))
     libc = ctypes.CDLL(None, use_errno=True)
