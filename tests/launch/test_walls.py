@@ -146,9 +146,13 @@ def test_a_job_writes_in_its_own_folder_and_nowhere_else(study: Path) -> None:
             f"hard link of it: os.link('experiment.ipynb', {str(study / 'new')!r})",
             "pipe: os.mkfifo('.experiment.ipynb.1')",
             "device: os.mknod('disk', 0o60600, os.makedev(254, 0))",
+            f"access list: os.setxattr({key!r}, 'user.x', b'1')",
+            "whole copy: __import__('shutil').copy2('experiment.ipynb', 'whole')",
             f"owner: os.chown({key!r}, 12345, 12345)",
             f"read-only data: open({str(study / 'data' / 'train.jsonl')!r}, 'a')",
             "software: open(os.__file__, 'a')",
+            "escape by a namespace: os.waitstatus_to_exitcode(os.waitpid(os.fork() or os._exit("
+            "libc.unshare(0x10020000) or libc.mount(b'/', b'/tmp', b'none', 4096, 0) and 1), 0)[1]) and 1/0",
             "terminal: open('/dev/ptmx', 'r+b')",
             "mount: call(165, b'none', b'/proc', b'tmpfs', 0, 0)",
             "own: open('own', 'w').write('x')",
@@ -163,7 +167,7 @@ def test_a_job_writes_in_its_own_folder_and_nowhere_else(study: Path) -> None:
             writes=(str(study / "runs" / "shared"),),
         )
     )
-    allowed = {"own", "temporary", "null", "folders", "copy", "home", "granted"}
+    allowed = {"own", "temporary", "null", "folders", "copy", "home", "granted", "whole copy"}
     assert set(done(said)) == {*allowed, "mode"}, done(said)
     assert Path(key).stat().st_mode == before
     assert Path(key).read_text() == "secret"

@@ -25,9 +25,11 @@ _CALLS = {
     "io_uring_register": (427, 427), "bpf": (321, 280), "perf_event_open": (298, 241), "add_key": (248, 217),
     "request_key": (249, 218), "keyctl": (250, 219), "init_module": (175, 105), "finit_module": (313, 273),
     "delete_module": (176, 106), "kexec_load": (246, 104), "kexec_file_load": (320, 294),
-    "open_by_handle_at": (304, 265), "chown": (92, -1), "lchown": (94, -1), "fchownat": (260, 54),
-    "chmod": (90, -1), "fchmodat": (268, 53), "fchmodat2": (452, 452), "truncate": (76, 45), "prlimit64": (302, 261),
-    "socket": (41, 198), "socketpair": (53, 199), "connect": (42, 203),
+    "open_by_handle_at": (304, 265), "chown": (92, -1), "lchown": (94, -1), "fchownat": (260, 54), "chmod": (90, -1),
+    "fchmodat": (268, 53), "fchmodat2": (452, 452), "truncate": (76, 45), "prlimit64": (302, 261),
+    "setxattr": (188, 5), "lsetxattr": (189, 6), "removexattr": (197, 14), "lremovexattr": (198, 15),
+    "setxattrat": (463, 463), "removexattrat": (466, 466), "file_setattr": (469, 469), "socket": (41, 198),
+    "socketpair": (53, 199), "connect": (42, 203),
 }  # fmt: skip
 """Call numbers on x86_64 and aarch64; -1 where there is none."""
 
@@ -36,6 +38,10 @@ _REFUSED = (
     "io_uring_register", "bpf", "perf_event_open", "add_key", "request_key", "keyctl", "init_module", "finit_module",
     "delete_module", "kexec_load", "kexec_file_load", "open_by_handle_at", "chown", "lchown", "fchownat",
 )  # fmt: skip
+_LACKING = (
+    "setxattr", "lsetxattr", "removexattr", "lremovexattr", "setxattrat", "removexattrat", "file_setattr",
+)  # fmt: skip
+"""Access lists and flags of files by name, as on a file system that has none; copying a file puts up with that."""
 _PRETENDED = ("chmod", "fchmodat", "fchmodat2")
 """Modes of files that others see are no business of a job, and file rules do not cover them; but copying a file by
 Python's own means sets them. So these do nothing and say it went well; the mode of an open file can be set."""
@@ -89,7 +95,7 @@ def filter_of(machine: str, given: Given) -> list[Step]:
         (_LOAD, 0, 0, _ARCH), (_EQUAL, 1, 0, architecture), (_RETURN, 0, 0, refuse),
         (_LOAD, 0, 0, _NUMBER), (_AT_LEAST, 0, 1, _X32), (_RETURN, 0, 0, refuse),
     ]  # fmt: skip
-    for names, answer in ((_REFUSED, refuse), (_PRETENDED, _ERRNO)):
+    for names, answer in ((_REFUSED, refuse), (_LACKING, _ERRNO | errno.EOPNOTSUPP), (_PRETENDED, _ERRNO)):
         for name in names:
             program += _on(_CALLS[name][column], [(_RETURN, 0, 0, answer)])
     if not given.truncate:

@@ -8,7 +8,9 @@ and what is missing is said: `raise_walls` returns it, and `%trex doctor` tries 
 
 Limits. Sizes, times and names of files outside can be seen, also command lines; so can what other jobs of the same
 user keep in /dev/shm. Inside the walls a job can spoil what is its own: its folder, and the prepared rows of its study
-where its spec lets it write them. A job with network reaches also what listens on this machine.
+where its spec lets it write them. A job with network reaches also what listens on this machine. What connects to
+unix sockets by name (`multiprocessing.Manager`, and so `num_proc` of Datasets) or over TCP among processes (NCCL, with
+several GPUs) works in a job with network alone; a shell line in a notebook (`!ls`, which wants a terminal) in none.
 """
 
 from __future__ import annotations
