@@ -1,12 +1,14 @@
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from pathlib import Path
 
 import nbformat
 import pytest
 
-from trex_nb.agents.executor import notebook
+from trex_nb.agents.executor import TemplateExecutor, notebook
+from trex_nb.core.limits import Limits
 from trex_nb.core.recipe import DataRecipe, Dedup
 from trex_nb.core.training import FullTraining, LoraTraining
 from trex_nb.testing.executors import assignment
@@ -50,3 +52,13 @@ def test_where_training_starts_or_goes_on_is_named_relative_to_the_notebook(tmp_
     for made, how in ((forked, "start"), (resumed, "resume")):
         sources = [c["source"] for c in made["cells"]]
         assert f'trained = fit(base, rows, config, {how}="../n4.2/checkpoint-60")' in sources
+
+
+def test_the_job_is_given_what_it_reads_and_no_more(tmp_path: Path) -> None:
+    asked = replace(
+        assignment(tmp_path), start=tmp_path / "start", reads=(tmp_path / "model",), limits=Limits(file_mb=5)
+    )  # fmt: skip
+    spec = asyncio.run(TemplateExecutor().prepare(asked))
+    assert spec.reads == (str(asked.train_file), str(tmp_path / "start"), str(tmp_path / "model"))
+    assert spec.writes == (str(asked.train_file.parent),)
+    assert spec.limits == Limits(file_mb=5)

@@ -152,6 +152,7 @@ def test_doctor_names_what_works_here(kernel: Kernel) -> None:
     text = kernel.run("%trex doctor").text
     assert "Python 3." in text
     assert "tiny-intent" in text
+    assert "wall: network" in text
 
 
 @pytest.mark.parametrize(

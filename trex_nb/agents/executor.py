@@ -24,7 +24,8 @@ class TemplateExecutor:
     """An `Executor` without a language model. Equal assignments give equal notebooks."""
 
     async def prepare(self, assignment: Assignment) -> JobSpec:
-        """See `core.protocols.Executor.prepare`."""
+        """See `core.protocols.Executor.prepare`. The job may write the study's prepared rows, which other jobs read: no
+        line of it was written by a model."""
         assignment.folder.mkdir(parents=True, exist_ok=True)
         path = assignment.folder / "experiment.ipynb"
         path.write_text(json.dumps(notebook(assignment), indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
@@ -33,12 +34,20 @@ class TemplateExecutor:
             folder=str(assignment.folder),
             timeout=assignment.timeout,
             resources=assignment.resources,
+            limits=assignment.limits,
+            reads=_reads(assignment),
+            writes=(str(assignment.train_file.parent),),
         )
 
     async def repair(self, assignment: Assignment, failure: Failure) -> JobSpec | None:
         """Try once more what failed through no fault of the plan, and what lacked memory, with what is assigned now."""
         may_pass = failure.retryable or failure.kind == "out_of_memory"
         return await self.prepare(assignment) if may_pass else None
+
+
+def _reads(assignment: Assignment) -> tuple[str, ...]:
+    given = (assignment.train_file, assignment.start, assignment.resume, *assignment.reads)
+    return tuple(str(path) for path in given if path is not None)
 
 
 def notebook(assignment: Assignment) -> dict[str, Any]:

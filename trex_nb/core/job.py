@@ -14,6 +14,7 @@ from pydantic import Field, field_validator
 
 from trex_nb.core.base import Frozen
 from trex_nb.core.ids import RunId
+from trex_nb.core.limits import Limits
 from trex_nb.core.result import Checkpoint, Cost, Failure, RowReport
 
 JobId = NewType("JobId", str)
@@ -33,16 +34,6 @@ class Resources(Frozen):
     cores: int = Field(1, ge=1)
     gpus: float = Field(0.0, ge=0)
     memory_mb: float = Field(0.0, ge=0)
-
-
-class Limits(Frozen):
-    """What a job may not exceed, in megabytes; None sets no limit: the memory of all its processes together, the size
-    of one file, and the disk its folder takes. A job without `network` reaches no other machine."""
-
-    memory_mb: float | None = Field(None, gt=0)
-    file_mb: float | None = Field(None, gt=0)
-    disk_mb: float | None = Field(None, gt=0)
-    network: bool = False
 
 
 class JobSpec(Frozen):

@@ -14,6 +14,7 @@ from typing import Protocol, runtime_checkable
 from trex_nb.core.events import Actor, BaseFacts, DataFacts, Event, ProposalRequested, Stamped
 from trex_nb.core.ids import NodeId, RunId, StudyId
 from trex_nb.core.job import JobId, JobSpec, JobUpdate, Resources
+from trex_nb.core.limits import NO_LIMITS, Limits
 from trex_nb.core.node import Node, Nodes
 from trex_nb.core.peek import Peek
 from trex_nb.core.plan import Proposal
@@ -97,7 +98,8 @@ class Assignment:
     """One run for an Executor to prepare. `folder` is the run's own folder, `train_file` the prepared train split,
     `base_model` what the person named; `samples` is the most training rows, `timeout` is in seconds. `start` is the
     folder of the weights that training starts from (those of `node.plan.start`); `resume` that of the run's own saved
-    state, from which it goes on, and then `start` is of no account."""
+    state, from which it goes on, and then `start` is of no account. `limits` are those of the job, which must be able
+    to read `reads`."""
 
     task: Task
     node: Node
@@ -110,6 +112,8 @@ class Assignment:
     timeout: float
     start: Path | None = None
     resume: Path | None = None
+    limits: Limits = NO_LIMITS
+    reads: tuple[Path, ...] = ()
 
     @property
     def config(self) -> TrainingConfig:

@@ -14,7 +14,9 @@ from trex_nb.core.ids import NodeId, RunId
 from trex_nb.core.task import MetricName, Split
 
 Stage = Literal["plan", "data", "train", "evaluate", "infra"]
-FailureKind = Literal["bad_data", "diverged", "out_of_memory", "timeout", "stopped", "hopeless", "lost", "error"]
+FailureKind = Literal[
+    "bad_data", "diverged", "out_of_memory", "disk", "timeout", "stopped", "hopeless", "lost", "error"
+]
 
 
 class Score(Frozen):

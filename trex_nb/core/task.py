@@ -14,6 +14,7 @@ from pydantic import Field, field_validator, model_validator
 
 from trex_nb.core.base import Frozen
 from trex_nb.core.ids import is_study_name
+from trex_nb.core.limits import Limits
 
 MetricName = Literal["accuracy", "exact_match", "macro_f1", "rouge1", "rougeL"]
 Split = Literal["train", "search", "test"]
@@ -56,7 +57,7 @@ class Task(Frozen):
 
     `prompt` and `answer` are templates over a row's columns (`"Package: {name}"`); `slice` names the column whose
     values are reported separately (the answer itself when None and it has few values); `max_new_tokens` is
-    derived from the longest training answer when None.
+    derived from the longest training answer when None. `limits` hold for each job.
     """
 
     name: str
@@ -70,6 +71,7 @@ class Task(Frozen):
     licence: str | None = None
     budget: Budget = Budget()
     policy: Policy = Policy()
+    limits: Limits = Limits()
     seed: int = Field(0, ge=0)
 
     @field_validator("name")

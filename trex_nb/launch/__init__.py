@@ -12,5 +12,7 @@ this very process, for debugging) writes the same files there, so one handle (`j
     kernel.json       `jupyter console --existing kernel.json` opens a console on the live kernel
     runner.json, heartbeat, runner.log   who runs it, its last sign of life, what it complained about
 
+Walls stand around a job's kernel (`walls`, by `landlock` and `seccomp`); its runner watches what it takes (`meter`).
+
 Linux and macOS: locks, sessions and process groups are POSIX.
 """

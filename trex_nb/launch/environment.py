@@ -1,6 +1,7 @@
 """The environment a job's processes get: an allow-list, so that no API key or token reaches code an LLM wrote.
 
-Pure. Limits: what lies in files under HOME is as readable to a job as to its user; only variables are held back.
+Pure. What lies in files is held back by the walls (`walls`), not here. No proxy is passed on: its address often has a
+password in it, so a job fetches from the network directly or not at all.
 """
 
 from __future__ import annotations
@@ -15,16 +16,21 @@ JOB_VARIABLE = "TREX_JOB"
 
 _NAMES = frozenset(
     "PATH HOME USER LOGNAME SHELL LANG LANGUAGE TZ TMPDIR VIRTUAL_ENV CONDA_PREFIX HF_HOME HF_HUB_OFFLINE HF_HUB_CACHE"
-    " CUDA_VISIBLE_DEVICES CUDA_HOME LD_LIBRARY_PATH".split()
+    " CUDA_VISIBLE_DEVICES CUDA_HOME LD_LIBRARY_PATH SSL_CERT_FILE SSL_CERT_DIR"
+    " PYTHONPATH PYTHONHOME PYTHONUSERBASE PYTHONNOUSERSITE PYTHONSAFEPATH PYTHONUTF8 PYTHONIOENCODING PYTHONHASHSEED"
+    " PYTHONDONTWRITEBYTECODE PYTHONUNBUFFERED PYTHONWARNINGS PYTHONFAULTHANDLER PYTHONDEVMODE".split()
 )
-_PREFIXES = ("LC_", "PYTHON", "SSL_CERT_", "TREX_")
-_SECRET = re.compile(r"KEY|TOKEN|SECRET|PASSW|CREDENTIAL")
-_DENIED = frozenset({"PYTHONSTARTUP"})
+_PREFIXES = ("LC_", "TREX_")
+_SECRET = re.compile(r"KEY|TOKEN|SECRET|PASS|CREDENTIAL|AUTH|COOKIE")
+_SEARCHED = frozenset({"PATH", "PYTHONPATH", "LD_LIBRARY_PATH"})
+"""Lists of folders, of which only absolute ones are passed on: another would mean a job's own folder, where it could
+plant what its runner then takes for a program or a module."""
 
 
 def clean(environ: Mapping[str, str]) -> dict[str, str]:
     """The variables of `environ` a job may see. Applying it twice changes nothing."""
-    return {name: value for name, value in environ.items() if _allowed(name)}
+    allowed = {name: value for name, value in environ.items() if _allowed(name)}
+    return allowed | {name: _absolute(allowed[name]) for name in _SEARCHED & allowed.keys()}
 
 
 def with_package(environ: Mapping[str, str]) -> dict[str, str]:
@@ -55,6 +61,8 @@ def kernel_environment(
 
 
 def _allowed(name: str) -> bool:
-    if name in _DENIED or _SECRET.search(name):
-        return False
-    return name in _NAMES or name.startswith(_PREFIXES)
+    return name in _NAMES or (name.startswith(_PREFIXES) and not _SECRET.search(name))
+
+
+def _absolute(folders: str) -> str:
+    return os.pathsep.join(folder for folder in folders.split(os.pathsep) if Path(folder).is_absolute())

@@ -12,6 +12,7 @@ import os
 import signal
 import socket
 import sys
+import tempfile
 import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
@@ -21,6 +22,9 @@ from jupyter_client.provisioning import LocalProvisioner
 
 from trex_nb.launch.environment import JOB_VARIABLE
 from trex_nb.launch.mark import mark
+
+KERNEL_MAIN = "trex_nb.launch.kernel_main"
+"""The module that makes a kernel of a process; what follows it in a command are its arguments."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,10 +93,17 @@ class ForkedProvisioner(LocalProvisioner):  # type: ignore[misc]  # jupyter_clie
 
     async def launch_kernel(self, cmd: list[str], **how: Any) -> Any:
         """Give the orders; the kernel ends when this process does."""
-        arguments = (*cmd[cmd.index("-f") :], f"--IPKernelApp.parent_handle={os.getpid()}")
+        arguments = (*cmd[cmd.index(KERNEL_MAIN) + 1 :], f"--IPKernelApp.parent_handle={os.getpid()}")
         self.child.order(Orders(arguments, how["env"], str(how["cwd"]), str(how["stdout"].name)))
         self.process, self.pid, self.pgid = self.child, self.child.pid, self.child.pid
         return self.connection_info
+
+
+def forked_provisioner(manager: Any, child: ForkedKernel) -> ForkedProvisioner:
+    """What has `manager`, a jupyter_client one, make its kernel of `child`."""
+    provisioner = ForkedProvisioner(kernel_id="", kernel_spec=manager.kernel_spec)
+    provisioner.parent, provisioner.child = manager, child
+    return provisioner
 
 
 def _live(orders_from: socket.socket, warm: Callable[[], None], become: Callable[[list[str]], None]) -> NoReturn:
@@ -125,6 +136,7 @@ def _follow(orders: Orders) -> None:
     mark(orders.environment[JOB_VARIABLE])
     os.chdir(orders.folder)
     redirect(orders.log)
+    tempfile.tempdir = None  # the parent's was another one
 
 
 def redirect(log: str) -> None:

@@ -2,10 +2,10 @@
 quick tests. The same folder, files and updates as the kernel launcher; no process is started.
 
 Limits, all of them the price of one process: jobs take turns, and the working directory and the variables of
-`spec.env` belong to the running job while it runs; the environment is not cleaned; cells are plain Python (no magics);
-what they print goes to this process's own output, and only what they display (from their own thread) is kept in the
-notebook; a job dies with the process; a cell is interrupted between two bytecodes, so one long call into C holds up a
-cancel or a timeout until it returns.
+`spec.env` belong to the running job while it runs; the environment is not cleaned, and neither walls nor
+limits stand; cells are plain Python (no magics); what they print goes to this process's own output, and only what they
+display (from their own thread) is kept in the notebook; a job dies with the process; a cell is interrupted between two
+bytecodes, so one long call into C holds up a cancel or a timeout until it returns.
 """
 
 from __future__ import annotations

@@ -1,4 +1,5 @@
-"""The background Jupyter kernel of one job: started clean, reachable over unix sockets of its user only, ended surely.
+"""The background Jupyter kernel of one job: started clean, behind walls, reachable over unix sockets of its user only,
+ended surely.
 
 No installed kernel spec is needed: the kernel is this very Python with ipykernel. It has no history, no startup files
 and no configuration of the person's IPython. Its parent poller (ipykernel's default) ends it when the runner dies.
@@ -11,8 +12,6 @@ import os
 import shutil
 import signal
 import sys
-import tempfile
-from pathlib import Path
 from typing import Any
 
 import jupyter_client
@@ -21,38 +20,41 @@ from jupyter_client.kernelspec import KernelSpec, KernelSpecManager
 from trex_nb.core.job import JobSpec
 from trex_nb.launch.environment import kernel_environment
 from trex_nb.launch.files import JobFolder
-from trex_nb.launch.forked import ForkedKernel, ForkedProvisioner
-from trex_nb.launch.processes import SOCKETS
+from trex_nb.launch.forked import KERNEL_MAIN, ForkedKernel, forked_provisioner
+from trex_nb.launch.private import private_environment, private_folder, show_models
+from trex_nb.launch.walls import software, walls_of
 
 SHUTDOWN_GRACE = 3.0
 """Seconds a kernel that ran all its cells has to leave by itself (files flushed, exit handlers run)."""
-_MOST_PATH = 80
 
 
 class _ThisPython(KernelSpecManager):  # type: ignore[misc]  # jupyter_client's types do not pass strict checks
-    """Knows one kernel: the running interpreter."""
+    """Knows one kernel: the running interpreter, behind walls."""
+
+    walls: str
 
     def get_kernel_spec(self, kernel_name: str) -> Any:
         """The spec, whatever the name."""
-        argv = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}", "--HistoryManager.enabled=False"]
+        argv = [
+            sys.executable, "-P", "-m", KERNEL_MAIN, self.walls, "-f", "{connection_file}",
+            "--HistoryManager.enabled=False",
+        ]  # fmt: skip
         return KernelSpec(argv=argv, display_name=kernel_name, language="python")
 
 
 class KernelProcess:
-    """A job's kernel and the folder of its sockets. With a `child` that was forked for it, that becomes the kernel."""
+    """A job's kernel and its private folder. With a `child` that was forked for it, that becomes the kernel."""
 
     def __init__(self, folder: JobFolder, spec: JobSpec, child: ForkedKernel | None = None) -> None:
         self._folder = folder
         self._spec = spec
-        self._sockets = _socket_folder()
+        self.private = private_folder()
+        self._python = _ThisPython()
         self.manager = jupyter_client.AsyncKernelManager(
-            kernel_spec_manager=_ThisPython(), transport="ipc", ip=str(self._sockets / "k"),
+            kernel_spec_manager=self._python, transport="ipc", ip=str(self.private / "k"),
             connection_file=str(folder.connection),
         )  # fmt: skip
-        if child is not None:
-            self.manager.provisioner = ForkedProvisioner(kernel_id="", kernel_spec=self.manager.kernel_spec)
-            self.manager.provisioner.parent = self.manager
-            self.manager.provisioner.child = child
+        self._child = child
 
     @property
     def pid(self) -> int:
@@ -62,8 +64,13 @@ class KernelProcess:
     async def start(self) -> None:
         """Start the process, or give the child its orders; it is ready a good half second later, the child in less
         than a fifth."""
-        environment = kernel_environment(os.environ, self._spec.env, self._spec.resources.cores, self._spec.folder)
-        environment["IPYTHONDIR"] = str(self._sockets / "ipython")
+        show_models(self.private, self._spec.reads)
+        extra = {**private_environment(self.private, network=self._spec.limits.network), **self._spec.env}
+        environment = kernel_environment(os.environ, extra, self._spec.resources.cores, self._spec.folder)
+        walls = walls_of(self._spec, str(self.private), software(self._spec.folder))
+        self._python.walls = walls.to_json()
+        if self._child is not None:
+            self.manager.provisioner = forked_provisioner(self.manager, self._child)
         with self._folder.log.open("ab") as log:
             await self.manager.start_kernel(env=environment, cwd=self._spec.folder, stdout=log, stderr=log)
 
@@ -81,23 +88,14 @@ class KernelProcess:
         return None if provisioner is None else await provisioner.poll()
 
     async def shut_down(self, *, at_once: bool) -> None:
-        """End the kernel, gently unless `at_once`, and remove its sockets."""
+        """End the kernel, gently unless `at_once`, and remove its private folder."""
         self.manager.shutdown_wait_time = SHUTDOWN_GRACE
         if self.manager.has_kernel:
             await self.manager.shutdown_kernel(now=at_once)
         await self.manager.cleanup_resources()
-        shutil.rmtree(self._sockets, ignore_errors=True)
+        shutil.rmtree(self.private, ignore_errors=True)
 
     def _signal(self, number: signal.Signals) -> None:
         if self.manager.has_kernel:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(self.pid, number)
-
-
-def _socket_folder() -> Path:
-    """A new private folder on the local disk, with a path short enough for unix sockets (about 100 characters)."""
-    folder = Path(tempfile.mkdtemp(prefix=SOCKETS))
-    if len(str(folder)) <= _MOST_PATH:
-        return folder
-    folder.rmdir()
-    return Path(tempfile.mkdtemp(prefix=SOCKETS, dir="/tmp"))

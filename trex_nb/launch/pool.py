@@ -29,7 +29,10 @@ READY = b"ready"
 LONGEST = 65536
 """What a server says when it is; bytes of a request and of an answer, at most."""
 
-_QUIET = {"PYDEVD_DISABLE_FILE_VALIDATION": "1"}  # ipykernel loads a debugger, which complains of frozen modules
+_EXTRA = {
+    "HF_HUB_OFFLINE": "1",  # its jobs have no network
+    "PYDEVD_DISABLE_FILE_VALIDATION": "1",  # ipykernel loads a debugger, which complains of frozen modules
+}
 
 
 class Pool:
@@ -63,7 +66,7 @@ class Pool:
 
     async def run(self, spec: JobSpec, lock: int) -> bool:
         """Whether a runner was forked for the job, which then holds the lock; waits until the server is ready."""
-        if spec.env or spec.resources.cores != 1:  # libraries read these when they are imported
+        if spec.env or spec.limits.network or spec.resources.cores != 1:  # libraries ask for these when imported
             return False
         self.start()
         copy = os.dup(lock)  # the caller may be cancelled and close its own
@@ -100,7 +103,7 @@ class Pool:
 
     def _start(self) -> None:
         ours, theirs = socket.socketpair(type=socket.SOCK_SEQPACKET)
-        environment = kernel_environment(with_package(os.environ), _QUIET, 1, ROOM)
+        environment = kernel_environment(with_package(os.environ), _EXTRA, 1, ROOM)
         command = [sys.executable, "-P", "-m", "trex_nb.launch.zygote", str(theirs.fileno()), *self._command]
         with theirs, self._log.open("ab") as log:
             self._process = subprocess.Popen(  # noqa: S603  our own module

@@ -2,15 +2,17 @@
 
 A kernel normally dies with its runner, and its children with it. This is for what does not: a child that left the
 process group, or a kernel that was just starting when its runner was killed. Limits: a process that replaced its whole
-environment is not found, nor is one of another user or machine.
+environment is found by its runner alone (`adopt`), one of another user or machine not at all.
 """
 
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import json
 import os
 import shutil
+import sys
 import time
 from pathlib import Path
 
@@ -18,28 +20,39 @@ import psutil
 
 from trex_nb.launch.environment import JOB_VARIABLE
 from trex_nb.launch.files import JobFolder
+from trex_nb.launch.private import is_private
 
-SOCKETS = "trex-"
-"""How the name of a kernel's socket folder begins."""
+_PR_SET_CHILD_SUBREAPER = 36
+_ADOPTED_BY: list[int] = []
 
 PATIENCE = 5.0
 """Seconds a killed process may take to be gone."""
 
 
 def processes_of(folder: JobFolder) -> list[psutil.Process]:
-    """The job's processes that run on this machine, its runner and this process not among them."""
-    return [p for p in psutil.process_iter() if p.pid != os.getpid() and _mark(p) == str(folder.path)]
+    """The job's processes that run on this machine, its runner and this process not among them. To its runner, which
+    adopts them, all its children are the job's, whatever they did to the mark."""
+    adopted = psutil.Process().children(recursive=True) if [os.getpid()] == _ADOPTED_BY else []
+    marked = [p for p in psutil.process_iter() if p.pid != os.getpid() and _mark(p) == str(folder.path)]
+    return list({p.pid: p for p in (*marked, *adopted)}.values())
+
+
+def adopt() -> None:
+    """Have the system make this process, a job's runner, the parent of every process of the job whose own parent ends.
+    Linux only."""
+    if sys.platform == "linux" and not ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0):
+        _ADOPTED_BY[:] = [os.getpid()]
 
 
 def end_leftovers(folder: JobFolder) -> None:
-    """Kill what is left of a job whose runner is gone, and remove its sockets."""
+    """Kill what is left of a job whose runner is gone, and remove its private folder."""
     kill_all(folder)
     with contextlib.suppress(OSError, ValueError, KeyError):
         if folder.read_spec().folder != str(folder.path):
-            return  # a copy of the folder: the sockets are the original's
-        sockets = Path(json.loads(folder.connection.read_text())["ip"]).parent
-        if sockets.name.startswith(SOCKETS):
-            shutil.rmtree(sockets)
+            return  # a copy of the folder: the private one is the original's
+        private = Path(json.loads(folder.connection.read_text())["ip"]).parent
+        if is_private(private):  # a job can write into its connection file what it likes
+            shutil.rmtree(private)
 
 
 def kill_all(folder: JobFolder) -> None:
@@ -50,6 +63,13 @@ def kill_all(folder: JobFolder) -> None:
             with contextlib.suppress(psutil.NoSuchProcess):
                 process.kill()
         time.sleep(0.01)  # not psutil's wait: it would take our children's exit codes from their owners
+
+
+def _lives(process: psutil.Process) -> bool:
+    try:
+        return process.status() != psutil.STATUS_ZOMBIE
+    except psutil.Error:
+        return False
 
 
 def _mark(process: psutil.Process) -> str | None:

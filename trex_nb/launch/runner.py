@@ -26,8 +26,9 @@ from trex_nb.launch.account import Account
 from trex_nb.launch.files import JobFolder, Journal
 from trex_nb.launch.forked import ForkedKernel
 from trex_nb.launch.kernel_process import KernelProcess
+from trex_nb.launch.meter import Meter
 from trex_nb.launch.patience import Patience
-from trex_nb.launch.processes import kill_all
+from trex_nb.launch.processes import adopt, kill_all
 
 if TYPE_CHECKING:
     from trex_nb.launch.outputs import CellRunner
@@ -49,6 +50,7 @@ class Runner:
         self._account = Account(journal.write)
         self._patience = Patience(folder, self._account, spec.grace)
         self._kernel = KernelProcess(folder, spec, child)
+        self._meter = Meter(folder, spec.limits, [folder.path, self._kernel.private])
         self._cells: CellRunner | None = None
         self._stop: asyncio.Future[Failure | None] = asyncio.get_running_loop().create_future()
 
@@ -144,6 +146,8 @@ class Runner:
                 self.stop(failures.CANCELLED)
             elif (overdue := self._patience.lost()) is not None:
                 self.stop(overdue)
+            elif (exceeded := await self._meter.exceeded()) is not None:
+                self.stop(exceeded)
             elif self._account.seconds > self._spec.timeout:
                 self.stop(failures.timed_out(self._spec.timeout))
             if loop.time() - saved > SAVE_EVERY:
@@ -190,6 +194,7 @@ def beat(folder: JobFolder, stopped: threading.Event) -> None:
 
 def run_to_its_end(folder: JobFolder, child: ForkedKernel | None = None) -> None:
     """`run_job` with a heartbeat, as this process's whole work."""
+    adopt()
     stopped = threading.Event()
     threading.Thread(target=beat, args=(folder, stopped), daemon=True).start()
     asyncio.run(run_job(folder, child))

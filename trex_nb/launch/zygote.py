@@ -14,15 +14,16 @@ from __future__ import annotations
 import gc
 import os
 import select
-import signal
 import socket
 import sys
 import traceback
 from collections.abc import Callable
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import NoReturn
 
+from trex_nb.launch import kernel_main
 from trex_nb.launch.files import JobFolder
 from trex_nb.launch.forked import ForkedKernel, redirect
 from trex_nb.launch.pool import LONGEST, READY
@@ -89,7 +90,7 @@ def _run(jobs: socket.socket, left: Callable[[], None] | None) -> NoReturn:
     """A runner's whole life."""
     try:
         os.setsid()
-        child = ForkedKernel(left or _nothing, _become)
+        child = ForkedKernel(left or _nothing, partial(kernel_main.main, is_warm=left is not None))
         with jobs:
             said, descriptors, _, _ = socket.recv_fds(jobs, LONGEST, 1)
         if said:
@@ -102,13 +103,6 @@ def _run(jobs: socket.socket, left: Callable[[], None] | None) -> NoReturn:
         traceback.print_exc()
         os._exit(1)
     os._exit(0)
-
-
-def _become(arguments: list[str]) -> None:
-    from ipykernel.kernelapp import IPKernelApp  # noqa: PLC0415
-
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    IPKernelApp.launch_instance(arguments)
 
 
 def _nothing() -> None:

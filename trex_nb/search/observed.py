@@ -47,7 +47,7 @@ def _observed(tree: TreeView, space: Space, worst: float) -> Iterator[Observatio
                 yield Observation(point, worst, _FAILED_STDERR, node.plan.fidelity, node.id)
 
 
-_SAYS_NOTHING = ("stopped", "hopeless", "lost", "timeout")
+_SAYS_NOTHING = ("stopped", "hopeless", "lost", "timeout", "disk")
 
 
 def pending(tree: TreeView, space: Space) -> list[tuple[Point, float]]:

@@ -15,6 +15,7 @@ from importlib.metadata import PackageNotFoundError, version
 import psutil
 
 from trex_nb.errors import StoreError
+from trex_nb.launch.wall_trial import try_walls
 from trex_nb.settings import Settings
 from trex_nb.store.sqlite import SqliteStore
 from trex_nb.study.tasks import embedded_names
@@ -43,7 +44,29 @@ def _checks(settings: Settings) -> Iterator[str]:
     yield _disk(settings)
     yield _store(settings)
     yield f"ok    embedded tasks: {', '.join(embedded_names())}"
-    yield "note  jobs run as you, in processes of their own: no keys in their environment, a time limit, no sandbox"
+    yield from _walls()
+
+
+_WALLS = {
+    "files": ("a job reads installed software, its data and its own folder", "a job can read what you can"),
+    "writing": ("a job writes its own folder and its study's prepared rows", "a job can write where you can"),
+    "network": ("a job reaches none unless its task says so", "a job reaches the network"),
+    "services": ("a job reaches no ssh agent, desktop bus or container service", "a job reaches what you run here"),
+    "memory of other processes": ("a job looks into none but its own", "a job can look into your other processes"),
+    "signals": ("a job ends no process but its own", "a job can end your other processes"),
+    "large files": ("a job writes none above its limit", "a job can write files of any size"),
+}
+
+
+def _walls() -> Iterator[str]:
+    """A line for each wall around jobs, as it was just tried."""
+    yield "ok    jobs: processes of their own, no keys in their environment; limits of time, memory and disk"
+    walls = try_walls()
+    if not walls:
+        yield "miss  no wall around jobs could be tried. Try: %trex debug, and see whether processes can be started"
+    for wall in walls:
+        good, bad = _WALLS[wall.name]
+        yield f"ok    wall: {wall.name}: {good}" if wall.stands else f"note  wall: {wall.name}: {wall.why}; {bad}"
 
 
 def _version(package: str) -> str | None:

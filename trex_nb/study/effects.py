@@ -47,6 +47,7 @@ from trex_nb.study import decide as d
 from trex_nb.study.checkpoints import tidy
 from trex_nb.study.finalize import open_test
 from trex_nb.study.fork import started
+from trex_nb.study.grants import grant
 from trex_nb.study.parts import Parts
 from trex_nb.study.retry import NOT_STARTED, Again, given_up, next_attempt, next_scoring, unscored
 from trex_nb.study.writer import Writer
@@ -402,11 +403,12 @@ class Effects:
         tree = self._writer.tree
         node = tree.nodes[node_of(run.id)]
         timeout = max(_SHORTEST_TIMEOUT, _PATIENCE * 60 * node.plan.expected.minutes)
+        given = grant(self._folder, tree.task.limits, tree.base.model, node.plan.recipe)
         return Assignment(
             task=tree.task, node=node, run=run.id, folder=folder, train_file=self._folder.train_file,
             base_model=tree.base.model, samples=tree.budget.samples, timeout=timeout,
             resources=Resources(memory_mb=node.plan.expected.memory_mb),
-            start=self._weights(node.plan.start), resume=self._weights(resumes),
+            start=self._weights(node.plan.start), resume=self._weights(resumes), limits=given.limits, reads=given.reads,
         )  # fmt: skip
 
     def _weights(self, start: Start | None) -> Path | None:
