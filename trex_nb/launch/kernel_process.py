@@ -12,6 +12,7 @@ import shutil
 import signal
 import sys
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -54,9 +55,10 @@ class KernelProcess:
         """The kernel's process id; also that of its process group."""
         return int(self.manager.provisioner.pid)
 
-    async def start(self) -> None:
-        """Start the process; it is ready a good half second later."""
-        environment = kernel_environment(os.environ, self._spec.env, self._spec.resources.cores, self._spec.folder)
+    async def start(self, place: Mapping[str, str] | None = None) -> None:
+        """Start the process, with the variables of its place on the machine; it is ready a good half second later."""
+        extra = {**(place or {}), **self._spec.env}
+        environment = kernel_environment(os.environ, extra, self._spec.resources.cores, self._spec.folder)
         environment["IPYTHONDIR"] = str(self._sockets / "ipython")
         with self._folder.log.open("ab") as log:
             await self.manager.start_kernel(env=environment, cwd=self._spec.folder, stdout=log, stderr=log)
