@@ -57,7 +57,8 @@ def test_nobody_is_given_what_somebody_has(waiting: list[Ticket]) -> None:
 @given(lines, st.randoms())
 def test_every_job_has_its_turn_and_all_fit_at_all_times(waiting: list[Ticket], chance: object) -> None:
     """Whoever ends next, and however many small jobs keep coming, each job of the beginning starts."""
-    left, holding, given_so_far, number = list(waiting), (), 0, 1000
+    left, given_so_far, number = list(waiting), 0, 1000
+    holding: tuple[Ticket, ...] = ()
     for _ in range(400):
         new = granted(left, holding, BIG, given_so_far)
         given_so_far += len(new)

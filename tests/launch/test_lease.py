@@ -166,7 +166,10 @@ def test_two_studies_take_turns_and_two_jobs_run_at_a_time(make: Make, tmp_path:
 
 def test_a_job_sees_the_gpu_it_was_granted_and_no_other(make: Make) -> None:
     look = "import os; open('seen', 'w').write(os.environ['CUDA_VISIBLE_DEVICES'])"
-    with_gpu, without = make("n1.1", "qa", (look, GOOD), resources=Resources(gpus=0.5)), make("n2.1", "qa", (look, GOOD))
+    with_gpu, without = (
+        make("n1.1", "qa", (look, GOOD), resources=Resources(gpus=0.5)),
+        make("n2.1", "qa", (look, GOOD)),
+    )
 
     async def scenario() -> None:
         for spec in (with_gpu, without):

@@ -23,9 +23,9 @@ TWO = Machine(cores=2, memory_mb=8000)
 Queue = Callable[..., Place]
 
 
-def spec(run: str = "n1.1", study: str = "qa", *, priority: int = 0, cores: int = 1) -> JobSpec:
+def spec(run: str = "n1.1", *, priority: int = 0, cores: int = 1) -> JobSpec:
     return JobSpec(
-        run=RunId(run), folder="/nowhere", timeout=1, study=study, priority=priority, resources=Resources(cores=cores)
+        run=RunId(run), folder="/nowhere", timeout=1, study="qa", priority=priority, resources=Resources(cores=cores)
     )
 
 
@@ -39,8 +39,8 @@ def queue(ledger: Ledger) -> Iterator[Queue]:
     """Enters jobs, and releases them at the end."""
     places: list[Place] = []
 
-    def enter(*names: str, **options: int) -> Place:
-        places.append(ledger.enter(spec(*names, **options)))
+    def enter(run: str = "n1.1", **options: int) -> Place:
+        places.append(ledger.enter(spec(run, **options)))
         return places[-1]
 
     yield enter

@@ -60,7 +60,7 @@ class Run:
     newest state on disk that the run can go on from, `resumes` the one its attempt did go on from; `first_attempt` is
     the attempt a person asked for last (those after it were retries), and `is_queued` says that the person let a
     stopped run go on and no job has taken it up yet. `called_off` says why it was found hopeless, if it was;
-    `waits_for` who has the place on the machine that its job waits for.
+    `waits_for` who has the place on the machine that its job waits for, `gpus` how many of them its job takes.
     """
 
     id: RunId
@@ -88,6 +88,12 @@ class Run:
     called_off: str = ""
     repeats: RunId | None = None
     waits_for: str = ""
+    gpus: float = 0.0
+
+    @property
+    def weight(self) -> float:
+        """How much compute a second of the run's job is: that of each of its GPUs, and of one job at least."""
+        return max(1.0, self.gpus)
 
     @property
     def is_repeat(self) -> bool:
@@ -109,7 +115,7 @@ class Run:
     def seconds(self) -> float:
         """Compute spent: all attempts and the evaluation; nothing when history served the run."""
         evaluated = self.evaluation.seconds if self.evaluation and self.source is None else 0.0
-        return self.spent_before + self.cost.seconds + evaluated
+        return self.spent_before + self.cost.seconds * self.weight + evaluated
 
     @property
     def is_training(self) -> bool:

@@ -16,7 +16,7 @@ from trex_nb.core.job import JobSpec
 from trex_nb.core.result import Failure
 from trex_nb.launch.fair import Machine, impossible
 from trex_nb.launch.machine import gpus, this_machine
-from trex_nb.launch.queue_words import waits_for
+from trex_nb.launch.queue_words import machine_words, waits_for
 from trex_nb.launch.slots import Ledger, LedgerBusyError, LedgerError, Place, ledger_folder
 
 SOONEST, LATEST = 0.02, 0.25
@@ -26,6 +26,17 @@ TELL_EVERY = 3.0
 """Seconds between two words on what a job waits for."""
 LOOK_ANYWAY = 2.0
 _BUSY = 30.0
+
+
+def machine_now() -> str:
+    """What this machine runs and what waits for it, over all studies of this user, on one line; empty where jobs take
+    no places."""
+    folder = ledger_folder()
+    if folder is None:
+        return ""
+    standing = Ledger(folder).standing()
+    machine = this_machine()
+    return machine_words(standing.waiting, standing.holding, Machine(machine.cores, machine.memory_mb, gpus()))
 
 
 class Lease:

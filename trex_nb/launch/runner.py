@@ -1,10 +1,10 @@
 """The job runner: `python -m trex_nb.launch.runner FOLDER [LOCK]`, one detached process per job.
 
-It waits for a place on the machine (`lease`), owns one background Jupyter kernel, executes the folder's notebook cell by
-cell, and tells what happens in `events.jsonl`, always ending with exactly one Finished or Failed. It ends the job on
-SIGTERM, on a `cancel` file, at the deadline, and when a job that was asked to stop does not do so by itself. The kernel watches its parent, so it dies
-with the runner; LOCK is the inherited descriptor of the job's lock, whose release is how others learn of a runner's
-death.
+It waits for a place on the machine (`lease`), owns one background Jupyter kernel, executes the folder's notebook cell
+by cell, and tells what happens in `events.jsonl`, always ending with exactly one Finished or Failed. It ends the job on
+SIGTERM, on a `cancel` file, at the deadline, and when a job that was asked to stop does not do so by itself. The kernel
+watches its parent, so it dies with the runner; LOCK is the inherited descriptor of the job's lock, whose release is how
+others learn of a runner's death.
 """
 
 from __future__ import annotations

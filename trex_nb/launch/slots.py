@@ -21,7 +21,7 @@ import os
 import stat
 import tempfile
 import weakref
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -100,7 +100,7 @@ class Place:
             for ticket in mine:
                 waited = self.path
                 self.ticket, self.is_held = ticket, True
-                self._write()
+                self.write()
                 waited.rename(self.path)
                 book.given += 1
                 book.changes += 1
@@ -142,10 +142,11 @@ class Place:
         self.ticket = self.ticket.model_copy(update=update)
         os.close(self.descriptor)
         self.descriptor = _locked_file(self.path)
-        self._write()
+        self.write()
         book.changes += 1
 
-    def _write(self) -> None:
+    def write(self) -> None:
+        """Put the ticket as it is now into its file; the ledger is open."""
         data = self.ticket.model_dump_json().encode()
         os.pwrite(self.descriptor, data, 0)
         os.ftruncate(self.descriptor, len(data))
@@ -188,7 +189,7 @@ class Ledger:
             path = self.folder / f"{ticket.number:012d}{WAITS}"
             place = Place(self, ticket, _locked_file(path))
             _PLACES.add(place)
-            place._write()
+            place.write()
             book.changes += 1
         if is_dead(place.path):
             place.release()
@@ -203,25 +204,25 @@ class Ledger:
             return -1
 
     def standing(self) -> Standing:
-        """How things stand, for somebody who only looks."""
-        if not (self.folder / "book").exists():
-            return Standing((), ())
-        with self.open() as book:
-            return self.swept(book)
+        """How things stand, for somebody who only looks: takes no lock and changes nothing."""
+        live = [p for p in self._tickets() if not is_dead(p)]
+        return _standing(live, 0)
 
     def swept(self, book: Book) -> Standing:
         """How things stand, when the tickets of the dead are removed."""
-        found: dict[str, list[Ticket]] = {WAITS: [], HOLDS: []}
-        for path in sorted(self.folder.glob("*.*s")):
-            if path.suffix not in found:
-                continue
+        live = []
+        for path in self._tickets():
             if is_dead(path):
                 path.unlink(missing_ok=True)
                 book.changes += 1
-            elif (ticket := _ticket(path)) is not None:
-                found[path.suffix].append(ticket)
-                book.issued = max(book.issued, ticket.number)
-        return Standing(tuple(found[WAITS]), tuple(found[HOLDS]), book.given)
+            else:
+                live.append(path)
+        now = _standing(live, book.given)
+        book.issued = max([book.issued, *(t.number for t in (*now.waiting, *now.holding))])
+        return now
+
+    def _tickets(self) -> list[Path]:
+        return sorted(p for p in self.folder.glob("*.*s") if p.suffix in (WAITS, HOLDS))
 
     def _book(self) -> int:
         """The book, open and locked. It may be removed between the two, with its folder: then there is a new one."""
@@ -283,6 +284,13 @@ def _read(descriptor: int) -> Book:
         return Book(*map(int, os.pread(descriptor, 100, 0).split()))
     except (ValueError, TypeError):
         return Book()
+
+
+def _standing(live: Sequence[Path], given: int) -> Standing:
+    found = [(p.suffix, t) for p in live if (t := _ticket(p)) is not None]
+    return Standing(
+        tuple(t for suffix, t in found if suffix == WAITS), tuple(t for suffix, t in found if suffix == HOLDS), given
+    )
 
 
 def _ticket(path: Path) -> Ticket | None:

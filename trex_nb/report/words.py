@@ -301,6 +301,7 @@ def budget_words(tree: Tree) -> str:
     """What was spent of the budget: rounds and compute."""
     budget = tree.budget
     price = money(tree.seconds, budget)
+    price += f" of {budget.money:g}" if price and budget.money is not None else ""
     spent = f"{tree.seconds / 60:.1f} of {budget.minutes:g} min of compute" + (f" ({price})" if price else "")
     unfinished = sum(
         n.parent is not None and n.status in (Status.APPROVED, Status.RUNNING) for n in tree.nodes.values()

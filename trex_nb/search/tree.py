@@ -44,6 +44,8 @@ class Tree:
     requests: Mapping[int, ev.ProposalRequested] = field(default_factory=dict)
     answers: Mapping[int, ev.ProposalMade | ev.ProposalFailed] = field(default_factory=dict)
     jobs: int | None = None
+    gpus: float | None = None
+    priority: int = 0
     is_paused: bool = False
     auto: Auto | None = None
     auto_stopped: str = ""
@@ -327,8 +329,8 @@ def _on_job_submitted(tree: Tree, e: ev.JobSubmitted, s: ev.Stamped) -> Tree:
     first = e.attempt if run.is_due else run.first_attempt
     return tree._with_run(
         e.run, attempt=e.attempt, key=e.key, folder=e.folder, line=0, curve=kept, pid=None, first_attempt=first,
-        spent_before=run.spent_before + e.spent, resumes=e.resumes, is_queued=False, began=s.time, ended=None,
-        waits_for="",
+        spent_before=run.spent_before + e.spent * run.weight, resumes=e.resumes, is_queued=False,
+        began=s.time, ended=None, waits_for="", gpus=e.gpus,
     )  # fmt: skip
 
 
@@ -394,7 +396,7 @@ def _on_run_resumed(tree: Tree, e: ev.RunResumed, s: ev.Stamped) -> Tree:
     tree = _decided(tree, node_of(e.run), s, f"resumed {e.run}", findings=(), is_diagnosed=False)
     return tree._with_run(
         e.run, failure=None, stop_requested=False, called_off="", is_queued=run.is_submitted, cost=Cost(),
-        spent_before=run.spent_before + run.cost.seconds,
+        spent_before=run.spent_before + run.cost.seconds * run.weight,
     )  # fmt: skip
 
 
@@ -435,13 +437,13 @@ def _on_finalize_ended(tree: Tree, e: ev.FinalizeEnded, _: ev.Stamped) -> Tree:
 
 
 def _on_jobs_allowed(tree: Tree, e: ev.JobsAllowed, _: ev.Stamped) -> Tree:
-    return replace(tree, jobs=e.jobs, is_paused=False)
+    return replace(tree, jobs=e.jobs, gpus=e.gpus, priority=e.priority, is_paused=False)
 
 
 def _on_stop_requested(tree: Tree, e: ev.StopRequested, s: ev.Stamped) -> Tree:
     node = tree.nodes[e.node]
     runs = (_told_to_stop(r) if e.run in (None, r.id) else r for r in node.runs)
-    return _decided(tree._with_runs(node, runs), e.node, s, f"stopped {e.run}" if e.run else "stopped")
+    return _decided(tree._with_runs(node, runs), e.node, s, f"stopped {e.run}" if e.run else "stopped", e.why)
 
 
 _NOT_TAKEN_UP = Failure(stage="infra", kind="stopped", message="Stopped again before it went on.")
@@ -472,8 +474,9 @@ def _on_policy_chosen(tree: Tree, e: ev.PolicyChosen, _: ev.Stamped) -> Tree:
 
 def _on_auto_started(tree: Tree, e: ev.AutoStarted, _: ev.Stamped) -> Tree:
     return replace(
-        tree, auto=Auto(e.rounds, e.until, e.runs), jobs=e.jobs, is_paused=False, auto_stopped="", refusals=0
-    )
+        tree, auto=Auto(e.rounds, e.until, e.runs), jobs=e.jobs, gpus=e.gpus, priority=e.priority, is_paused=False,
+        auto_stopped="", refusals=0,
+    )  # fmt: skip
 
 
 def _on_auto_stopped(tree: Tree, e: ev.AutoStopped, _: ev.Stamped) -> Tree:

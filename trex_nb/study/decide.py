@@ -14,9 +14,11 @@ from trex_nb.core.ids import ROOT, NodeId, RunId
 from trex_nb.core.node import Node, Run, Status
 from trex_nb.core.plan import run_key
 from trex_nb.core.protocols import SearchPolicy
+from trex_nb.core.training import Untrained
 from trex_nb.search.halving import hopeless
 from trex_nb.search.tree import Tree
 from trex_nb.study.finalize import open_test
+from trex_nb.study.spending import is_overrun, is_spent, running_seconds, why_spent
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +116,15 @@ class CallOff:
 
 
 @dataclass(frozen=True, slots=True)
+class Halt:
+    """Put on record that a job is asked to stop because the budget is used up, and why."""
+
+    run: RunId
+    attempt: int
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
 class Evaluate:
     """Score a run's checkpoint on the search split."""
 
@@ -142,8 +153,8 @@ class ScoreTest:
 
 
 Instruction = (
-    Propose | Ask | AutoApprove | EndAuto | Launch | Reuse | Watch | Save | Refuse | Stop | Cancel | CallOff | Evaluate
-    | Reflect | OpenTest | ScoreTest
+    Propose | Ask | AutoApprove | EndAuto | Launch | Reuse | Watch | Save | Refuse | Stop | Cancel | CallOff | Halt
+    | Evaluate | Reflect | OpenTest | ScoreTest
 )  # fmt: skip
 
 
@@ -152,6 +163,7 @@ def decide(tree: Tree, policy: SearchPolicy, now: float) -> tuple[Instruction, .
     return (
         *(_answer(tree, r) for r in tree.requests.values()),
         *_follow(tree),
+        *_halt(tree, now),
         *_auto(tree, policy, now),
         *_launch(tree),
         *_finalize(tree),
@@ -190,6 +202,13 @@ def _follow(tree: Tree) -> Iterator[Instruction]:
             yield Reflect(node.id)
 
 
+def _halt(tree: Tree, now: float) -> Iterator[Instruction]:
+    """Jobs that have used up what was left of the budget, save their state and end."""
+    running = [r for n in tree.nodes.values() for r in n.runs if r.is_training and not r.stop_requested]
+    if running and is_overrun(tree, sum(running_seconds(r, now) for r in running)):
+        yield from (Halt(r.id, r.attempt, why_spent(tree)) for r in running if not isinstance(r.config, Untrained))
+
+
 def _auto(tree: Tree, policy: SearchPolicy, now: float) -> Iterator[Instruction]:
     if tree.auto is None or tree.is_paused:
         return
@@ -223,8 +242,8 @@ def _auto_is_over(tree: Tree, now: float) -> str:
     assert tree.auto is not None
     if any(_is_busy(n) and n.status is not Status.APPROVED for n in tree.nodes.values()):
         return ""
-    if is_minutes_spent(tree):
-        return "the budget of compute minutes is spent"
+    if is_spent(tree):
+        return why_spent(tree)
     if tree.auto.until is not None and now >= tree.auto.until:
         return "the time is up"
     if any(n.status is Status.APPROVED for n in tree.nodes.values()):
@@ -239,11 +258,6 @@ def _stuck(tree: Tree) -> str:
     return "the Researcher has nothing more to propose" if tree.refusals >= 3 else ""
 
 
-def is_minutes_spent(tree: Tree) -> bool:
-    """Whether the budget of compute minutes is used up: nothing new is launched."""
-    return tree.seconds / 60 >= tree.budget.minutes
-
-
 def _launch(tree: Tree) -> Iterator[Instruction]:
     runs = [r for n in tree.nodes.values() for r in n.runs]
     under_way = {r.key for r in runs if not r.is_due and not r.is_finished}  # a twin of these waits for the result
@@ -252,7 +266,7 @@ def _launch(tree: Tree) -> Iterator[Instruction]:
         key = run_key(tree.data.hash, tree.base.hash, node.plan, run.config)
         if done := tree.finished_run(key):
             yield Reuse(run.id, done.id)
-        elif free > 0 and key not in under_way and not is_minutes_spent(tree):
+        elif free > 0 and key not in under_way and not is_spent(tree):
             yield Launch(run.id, key)
             under_way.add(key)
             free -= 1

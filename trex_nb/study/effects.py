@@ -47,6 +47,7 @@ from trex_nb.study.checkpoints import tidy
 from trex_nb.study.finalize import open_test
 from trex_nb.study.fork import started
 from trex_nb.study.parts import Parts
+from trex_nb.study.sharing import gpus_each, shared
 from trex_nb.study.writer import Writer
 
 _MOST_ATTEMPTS = 2
@@ -85,7 +86,7 @@ class Effects:
             await self.refuse(d.Refuse(instruction.request, said))
         elif isinstance(instruction, (d.OpenTest, d.ScoreTest)):
             self._end_finalize(instruction.number, said)
-        elif isinstance(instruction, (d.Launch, d.Watch, d.Evaluate, d.Reuse, d.Stop, d.Cancel, d.CallOff)):
+        elif isinstance(instruction, (d.Launch, d.Watch, d.Evaluate, d.Reuse, d.Stop, d.Cancel, d.CallOff, d.Halt)):
             failure = Failure(stage="infra", kind="error", message=said, log=log)
             await self._abandon(instruction.run)
             self._end_run(instruction.run, failure, Cost())
@@ -165,7 +166,7 @@ class Effects:
         folder = self._folder.run(i.run, run.attempt + 1)
         submitted = ev.JobSubmitted(
             run=i.run, attempt=run.attempt + 1, key=i.key, folder=self._folder.relative(folder),
-            resumes=self._there(run.saved),
+            resumes=self._there(run.saved), gpus=self._gpus,
         )  # fmt: skip
         events: list[ev.Event] = [submitted]
         if isinstance(run.config, Untrained):
@@ -191,7 +192,7 @@ class Effects:
         if job is None:
             spec = self._repaired.pop(str(folder), None)
             spec = spec or await self._parts.executor.prepare(self._assignment(run, folder, run.resumes))
-            job = await self._parts.launcher.submit(spec)
+            job = await self._parts.launcher.submit(self._shared(spec))
         async for update in job.updates(after=run.line):
             await self._on_update(i.run, update)
 
@@ -219,6 +220,16 @@ class Effects:
             return [event] if run.is_training and not run.called_off else ()
 
         self._writer.append(called_off, "system")
+
+    async def halt(self, i: d.Halt) -> None:
+        """Ask a job to stop on the system's behalf."""
+        asked = ev.StopRequested(node=node_of(i.run), run=i.run, why=i.why)
+
+        def halted(tree: Tree) -> Sequence[ev.Event]:
+            run = tree.run(i.run)
+            return [asked] if run.is_training and run.attempt == i.attempt and not run.stop_requested else ()
+
+        self._writer.append(halted, "system")
 
     async def evaluate(self, i: d.Evaluate) -> None:
         """Score a checkpoint on the search split."""
@@ -331,8 +342,9 @@ class Effects:
         folder = self._folder.relative(Path(spec.folder))
         self._repaired[spec.folder] = spec
         again = ev.JobSubmitted(
-            run=run.id, attempt=run.attempt + 1, key=run.key, folder=folder, spent=spent.seconds, resumes=resumes
-        )
+            run=run.id, attempt=run.attempt + 1, key=run.key, folder=folder, spent=spent.seconds, resumes=resumes,
+            gpus=self._gpus,
+        )  # fmt: skip
         self._append([again], "executor")
 
     def _end_run(self, run: RunId, failure: Failure, cost: Cost) -> None:
@@ -349,9 +361,16 @@ class Effects:
         return Assignment(
             task=tree.task, node=node, run=run.id, folder=folder, train_file=self._folder.train_file,
             base_model=tree.base.model, samples=tree.budget.samples, timeout=timeout,
-            resources=Resources(memory_mb=node.plan.expected.memory_mb),
+            resources=Resources(memory_mb=node.plan.expected.memory_mb, gpus=self._gpus),
             start=self._weights(node.plan.start), resume=self._weights(resumes),
         )  # fmt: skip
+
+    @property
+    def _gpus(self) -> float:
+        return gpus_each(self._writer.tree.gpus, self._parts.machine)
+
+    def _shared(self, spec: JobSpec) -> JobSpec:
+        return shared(spec, self._writer.tree, str(self._folder.path), self._parts.machine)
 
     def _weights(self, start: Start | None) -> Path | None:
         return self._folder.path / start.checkpoint.path if start and start.checkpoint.path else None
@@ -419,6 +438,7 @@ _EFFECTS: dict[type, Callable[[Effects, Any], Coroutine[Any, Any, None]]] = {
     d.Stop: Effects.stop,
     d.Cancel: Effects.cancel,
     d.CallOff: Effects.call_off,
+    d.Halt: Effects.halt,
     d.Evaluate: Effects.evaluate,
     d.Reflect: Effects.reflect,
     d.OpenTest: Effects.open_test,
