@@ -1,7 +1,7 @@
 """10,000 queued no-op jobs through the scheduler: does a job cost more time or memory the more there were before it?
 
-    python -m tests.benchmarks.queue ledger [jobs]    real tickets, four workers of two studies on a machine of two cores
-    python -m tests.benchmarks.queue study [jobs]     a tree of approved one-run nodes through decide, effects and events
+    python -m tests.benchmarks.queue ledger [jobs]    real tickets: four workers, two studies, two cores
+    python -m tests.benchmarks.queue study [jobs]     a tree of approved nodes of one run each
 
 Prints jobs per second and resident memory for each tenth. The study's jobs are scripted (`FakeLauncher`) and its log is
 in memory, so that what is measured is the scheduler; the fakes remember every job, and so does an event log: the
@@ -18,14 +18,17 @@ from pathlib import Path
 
 import psutil
 
-from tests.scenarios.house import BASELINE, NAME, House
+from tests.scenarios.house import NAME, House
 from trex_nb.core.events import JobsAllowed, NodeApproved, NodeProposed
 from trex_nb.core.ids import ROOT, RunId, node_id
-from trex_nb.core.job import Finished, JobSpec, Started
+from trex_nb.core.job import Finished, JobSpec, JobUpdate, Started
+from trex_nb.core.protocols import Assignment
 from trex_nb.core.result import Checkpoint, Cost
 from trex_nb.core.task import Budget
+from trex_nb.core.training import TrainingConfig
 from trex_nb.launch.fair import Machine
 from trex_nb.launch.slots import Ledger, LedgerBusyError
+from trex_nb.testing.executors import NotebookExecutor
 from trex_nb.testing.trees import lora_plan
 
 TWO = Machine(cores=2, memory_mb=8000)
@@ -43,7 +46,9 @@ class Tenths:
         """So many jobs are done."""
         while count >= self._next:
             now, memory = time.perf_counter(), psutil.Process().memory_info().rss / 1e6
-            print(f"{self._next:>7,} jobs  {self._each / (now - self._began):8.0f} jobs/s  {memory:7.1f} MB", flush=True)
+            print(
+                f"{self._next:>7,} jobs  {self._each / (now - self._began):8.0f} jobs/s  {memory:7.1f} MB", flush=True
+            )
             self._next, self._began = self._next + self._each, now
 
 
@@ -92,10 +97,9 @@ def _through(book: Ledger, study: str, number: int) -> float:
 def study(jobs: int) -> None:
     """A study that has `jobs` approved nodes of one run each, run two at a time."""
     with tempfile.TemporaryDirectory() as folder:
-        house = House(Path(folder), script=_at_once, budget=Budget(rounds=100_000, minutes=1e6), scores={"n0": BASELINE})
-        house.settings = house.settings.__class__(root=Path(folder), jobs=2)
+        house = House(Path(folder), script=_at_once, budget=Budget(rounds=100_000, minutes=1e6))
+        house.executor = _Quick()
         opened = house.open()
-        opened.wait()
         plans = [lora_plan(f"Job {i}").model_copy(update={"configs": _config(i)}) for i in range(1, jobs + 1)]
         events = [
             e
@@ -104,26 +108,35 @@ def study(jobs: int) -> None:
                 NodeProposed(node=node_id(i), parent=ROOT, plan=plan, request=0), NodeApproved(node=node_id(i)),
             )
         ]  # fmt: skip
-        house.store.append(NAME, events, actor="human", time=time.time(), expected_seq=opened.tree.seq)
-        house.store.append(NAME, [JobsAllowed(jobs=2)], actor="human", time=time.time(), expected_seq=opened.tree.seq + len(events))
-        opened.do  # noqa: B018
+        house.store.append(
+            NAME, [*events, JobsAllowed(jobs=2)], actor="human", time=time.time(), expected_seq=opened.tree.seq
+        )
         tenths, seen = Tenths(jobs), 0
         while seen < jobs:
             time.sleep(0.05)
-            seen = len(house.evaluator.asked) - 1
+            seen = len(house.launcher.submitted)
             tenths.done(seen)
         opened.wait()
         print(f"{sum(n.score is not None for n in opened.tree.nodes.values()) - 1:,} nodes have a score")
         house.close()
 
 
-def _config(number: int) -> tuple:
+class _Quick(NotebookExecutor):
+    """Writes nothing: the scheduler is what is measured."""
+
+    async def prepare(self, assignment: Assignment) -> JobSpec:
+        """The job of a run."""
+        return JobSpec(run=assignment.run, folder=str(assignment.folder), timeout=assignment.timeout)
+
+
+def _config(number: int) -> tuple[TrainingConfig, ...]:
     config = lora_plan("x").configs[0]
     return (config.model_copy(update={"seed": number}),)
 
 
-def _at_once(_: JobSpec) -> list:
-    return [Started(pid=1), Finished(checkpoint=Checkpoint(kind="adapter", path="adapter"), cost=Cost(seconds=1, steps=1))]
+def _at_once(_: JobSpec) -> list[JobUpdate]:
+    ended = Finished(checkpoint=Checkpoint(kind="adapter", path="adapter"), cost=Cost(seconds=1, steps=1))
+    return [Started(pid=1), ended]
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ from trex_nb.core.node import Auto, CurvePoint, Decision, Finals, Node, Nodes, R
 from trex_nb.core.plan import Plan
 from trex_nb.core.result import Cost, Failure, Insight, Start
 from trex_nb.core.task import Budget, Policy, Task
+from trex_nb.search.index import Index
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +54,7 @@ class Tree:
     changed_budget: Budget | None = None
     changed_policy: Policy | None = None
     finals: tuple[Finals, ...] = ()
+    index: Index = field(default_factory=Index)
 
     def __repr__(self) -> str:
         name = self.name if self.created else "empty"
@@ -154,7 +156,7 @@ class Tree:
     @property
     def seconds(self) -> float:
         """Compute spent: seconds of all jobs and evaluations added up."""
-        return sum(n.seconds for n in self.nodes.values()) + sum(f.seconds for f in self.finals)
+        return self.index.seconds + sum(f.seconds for f in self.finals)
 
     def path(self, node: NodeId) -> tuple[Node, ...]:
         """The nodes from the root to `node`, both included."""
@@ -191,13 +193,13 @@ class Tree:
 
     def finished_run(self, key: str) -> Run | None:
         """The first run with content hash `key` that has its evaluation."""
-        runs = (r for n in self.nodes.values() for r in n.runs)
-        return next((r for r in runs if r.key == key and r.evaluation), None)
+        found = self.index.finished.get(key)
+        return None if found is None else self.run(found)
 
     def _with_node(self, node: NodeId, **changes: Any) -> Tree:
         nodes = dict(self.nodes)
         nodes[node] = replace(nodes[node], **changes)
-        return replace(self, nodes=nodes)
+        return replace(self, nodes=nodes, index=self.index.changed(self.nodes[node], nodes[node]))
 
     def _with_run(self, run: RunId, **changes: Any) -> Tree:
         node = self.nodes[node_of(run)]
@@ -240,7 +242,7 @@ def _new_node(tree: Tree, node: NodeId, parent: NodeId | None, plan: Plan, reque
         depth = nodes[parent].depth + 1
         nodes[parent] = replace(nodes[parent], children=(*nodes[parent].children, node))
     nodes[node] = Node(node, parent, depth, plan, Status.PROPOSED, _fresh_runs(node, plan), request)
-    return replace(tree, nodes=nodes)
+    return replace(tree, nodes=nodes, index=tree.index.changed(None, nodes[node]))
 
 
 def _decided(tree: Tree, node: NodeId, stamped: ev.Stamped, what: str, why: str = "", **changes: Any) -> Tree:

@@ -21,14 +21,14 @@ def tidy(tree: Tree, folder: StudyFolder, run: RunId) -> None:
     kept = {now.saved.checkpoint.path} if now.saved else set()
     if now.resumes and not now.is_finished and now.checkpoint is None:
         kept.add(now.resumes.checkpoint.path)  # its job may still be reading it
-    started_from = set(_starts(tree))
-    for attempt in range(1, now.attempt + 1):
-        for state in sorted(folder.run(run, attempt).glob("checkpoint-*")):
-            path = folder.relative(state)
-            if path in started_from and path not in kept:
-                _reduce(state)
-            elif path not in kept:
-                shutil.rmtree(state)
+    states = [s for a in range(1, now.attempt + 1) for s in sorted(folder.run(run, a).glob("checkpoint-*"))]
+    started_from = set(_starts(tree)) if states else set()
+    for state in states:
+        path = folder.relative(state)
+        if path in started_from and path not in kept:
+            _reduce(state)
+        elif path not in kept:
+            shutil.rmtree(state)
 
 
 def _starts(tree: Tree) -> Iterator[str | None]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from heapq import merge
 
 from trex_nb.core.events import ProposalRequested
 from trex_nb.core.ids import ROOT, NodeId, RunId
@@ -16,6 +17,7 @@ from trex_nb.core.plan import run_key
 from trex_nb.core.protocols import SearchPolicy
 from trex_nb.core.training import Untrained
 from trex_nb.search.halving import hopeless
+from trex_nb.search.index import number
 from trex_nb.search.tree import Tree
 from trex_nb.study.finalize import open_test
 from trex_nb.study.spending import is_overrun, is_spent, running_seconds, why_spent
@@ -152,6 +154,9 @@ class ScoreTest:
     number: int
 
 
+_LOOK_AHEAD = 8
+"""How far into the queue it is looked for runs that an equal one serves, while no job can start."""
+
 Instruction = (
     Propose | Ask | AutoApprove | EndAuto | Launch | Reuse | Watch | Save | Refuse | Stop | Cancel | CallOff | Halt
     | Evaluate | Reflect | OpenTest | ScoreTest
@@ -186,7 +191,7 @@ def _answer(tree: Tree, request: ProposalRequested) -> Instruction:
 
 
 def _follow(tree: Tree) -> Iterator[Instruction]:
-    for node in tree.nodes.values():
+    for node in _busy(tree):
         for run in node.runs:
             if run.is_training:
                 yield Watch(run.id, run.attempt)
@@ -204,7 +209,7 @@ def _follow(tree: Tree) -> Iterator[Instruction]:
 
 def _halt(tree: Tree, now: float) -> Iterator[Instruction]:
     """Jobs that have used up what was left of the budget, save their state and end."""
-    running = [r for n in tree.nodes.values() for r in n.runs if r.is_training and not r.stop_requested]
+    running = [r for n in _busy(tree) for r in n.runs if r.is_training and not r.stop_requested]
     if running and is_overrun(tree, sum(running_seconds(r, now) for r in running)):
         yield from (Halt(r.id, r.attempt, why_spent(tree)) for r in running if not isinstance(r.config, Untrained))
 
@@ -259,14 +264,18 @@ def _stuck(tree: Tree) -> str:
 
 
 def _launch(tree: Tree) -> Iterator[Instruction]:
-    runs = [r for n in tree.nodes.values() for r in n.runs]
+    runs = [r for n in _busy(tree) for r in n.runs]
     under_way = {r.key for r in runs if not r.is_due and not r.is_finished}  # a twin of these waits for the result
-    free = (tree.jobs or 1) - sum(r.is_training for r in runs)
+    free = 0 if is_spent(tree) else (tree.jobs or 1) - sum(r.is_training for r in runs)
+    ahead = 0
     for node, run in _queue(tree):
+        ahead += free <= 0
+        if ahead > _LOOK_AHEAD:
+            return
         key = run_key(tree.data.hash, tree.base.hash, node.plan, run.config)
         if done := tree.finished_run(key):
             yield Reuse(run.id, done.id)
-        elif free > 0 and key not in under_way and not is_spent(tree):
+        elif free > 0 and key not in under_way:
             yield Launch(run.id, key)
             under_way.add(key)
             free -= 1
@@ -287,8 +296,22 @@ def _queue(tree: Tree) -> Iterator[tuple[Node, Run]]:
     be held against each other while they train. One that a person let go on by name does not wait for the pause to
     end."""
     is_open = tree.jobs is not None and not tree.is_paused
-    for node in sorted(tree.nodes.values(), key=lambda n: n.status is not Status.RUNNING):
+    for node in _due(tree, with_ready=is_open):
         is_due = node.status in (Status.APPROVED, Status.RUNNING)
         if (is_due or node.repeats) and not tree.is_pruned(node.id):
             runs = (r for r in (node.runs if is_due else node.repeats) if r.is_due and not r.stop_requested)
             yield from ((node, r) for r in runs if is_open or r.is_queued)
+
+
+def _due(tree: Tree, *, with_ready: bool) -> Iterator[Node]:
+    """Nodes that may have runs to start: first those that run, then as they came; one by one, since what is approved
+    may be a long queue."""
+    busy = _busy(tree)
+    yield from (n for n in busy if n.status is Status.RUNNING)
+    others = [n.id for n in busy if n.status not in (Status.RUNNING, Status.APPROVED)]
+    ready = tree.index.ready if with_ready else (n.id for n in busy if n.status is Status.APPROVED)
+    yield from (tree.nodes[n] for n in merge(others, ready, key=number))
+
+
+def _busy(tree: Tree) -> list[Node]:
+    return [tree.nodes[n] for n in tree.index.busy]
