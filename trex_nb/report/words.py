@@ -270,6 +270,8 @@ def state_words(tree: Tree) -> str:
         parts.append(f"auto until round {tree.auto.rounds}{until}" + " when resumed" * tree.is_paused)
     if by[Status.RUNNING]:
         parts.append(f"running {names(by[Status.RUNNING])}")
+    if waits := _waiting_words(tree):
+        parts.append(waits)
     if again := progress_words(tree):
         parts.append(again)
     if tree.requests:
@@ -289,6 +291,15 @@ def state_words(tree: Tree) -> str:
     if isinstance(answer, ProposalFailed):
         parts.append(f"no proposal came: {one_line(answer.reason, 80)}")
     return "; ".join(parts) or "idle"
+
+
+def _waiting_words(tree: Tree) -> str:
+    """Which jobs wait for a place on the machine, and what the first of them waits for."""
+    runs = [r for n in tree.index.busy for r in tree.nodes[n].runs if r.is_training and r.waits_for]
+    if not runs:
+        return ""
+    more = f" ({len(runs) - 1} more wait)" if len(runs) > 1 else ""
+    return f"{runs[0].id} waits for {one_line(runs[0].waits_for, 160)}{more}"
 
 
 def _stopped_names(node: Node) -> list[str]:
