@@ -20,7 +20,9 @@ def told() -> list[JobUpdate]:
 
 @pytest.fixture
 def account(told: list[JobUpdate]) -> Account:
-    return Account(told.append)
+    account = Account(told.append)
+    account.begin()
+    return account
 
 
 def _ending(told: list[JobUpdate]) -> Failure:

@@ -7,10 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from trex_nb.core import events as ev
-from trex_nb.core.ids import node_id
+from trex_nb.core.ids import RunId, node_id
 from trex_nb.core.node import CurvePoint, Status
 from trex_nb.core.result import Score
-from trex_nb.report import words
+from trex_nb.report import runs, words
 from trex_nb.search.tree import Tree
 from trex_nb.testing import trees
 
@@ -96,3 +96,10 @@ def test_a_study_that_thinks_is_not_idle() -> None:
     assert "the Researcher is writing 3 proposals" in words.state_words(trees.tree_of(request))
     request = ev.ProposalRequested(request=1, parent=node_id(0), n=1)
     assert words.state_words(trees.tree_of(request)).startswith("the Researcher is writing 1 proposal;")
+
+
+def test_a_job_that_waits_for_a_place_says_for_what() -> None:
+    queued = ev.JobQueued(run=RunId("n1.1"), why="a free core: n2.1 of qa holds all 1", line=1)
+    tree = trees.tree_of(trees.proposed(1), trees.approved(1), trees.submitted(1), queued)
+    assert "n1.1 waits for a free core: n2.1 of qa holds all 1" in words.state_words(tree)
+    assert runs.state_words(tree.run(RunId("n1.1"))) == "waits for a free core: n2.1 of qa holds all 1"

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from tests.scenarios.house import House, statuses, until
-from trex_nb.core.ids import RunId
+from trex_nb.core.ids import RunId, node_of
 from trex_nb.core.task import Budget
 from trex_nb.errors import CommandError
 from trex_nb.study.study import Study
@@ -124,3 +124,59 @@ def test_a_stopped_probe_goes_on_where_there_is_room_for_a_probe(build: Build) -
     study.plan(1)
     study.approve("n2")
     assert study.resume("n1").text == "Resuming n1.1 from step 5."
+
+
+def test_a_budget_of_money_ends_auto(build: Build) -> None:
+    """Every job takes half a minute, at 60 an hour: the third is the last that starts below 1.20."""
+    house = build(budget=Budget(price_per_hour=60, money=1.2, currency="EUR"))
+    study = house.open()
+    study.auto(jobs=1)
+    study.wait(30)
+    assert study.tree.auto_stopped == "the budget of money is spent"
+    assert len(house.launcher.submitted) == 3
+    assert "of 1.2" in str(study.status())
+    with pytest.raises(CommandError, match=r"1\.50 of 1\.2 EUR"):
+        study.auto()
+    study.budget(money=9)
+    study.auto(rounds=4, jobs=1)
+    study.wait(30)
+    assert study.tree.rounds == 4
+
+
+def test_a_limit_in_money_needs_a_price(build: Build) -> None:
+    study = build().open()
+    with pytest.raises(CommandError, match="needs the price of an hour"):
+        study.budget(money=5)
+    assert "5 EUR" in study.budget(money=5, price="2.50 EUR").text
+
+
+def test_hours_and_minutes_are_one_limit(build: Build) -> None:
+    study = build().open()
+    study.budget(hours=1.5)
+    assert study.tree.budget.minutes == 90
+    with pytest.raises(CommandError, match="one limit"):
+        study.budget(hours=1, minutes=5)
+
+
+def test_a_job_that_uses_up_the_budget_saves_its_state_and_goes_on_when_there_is_more(build: Build) -> None:
+    house = build(is_auto=False, budget=Budget(minutes=60))
+    study = house.open()
+    study.plan(1)
+    study.approve("n1")
+    study.run(jobs=1)
+    until(study, lambda _: "n1.1" in house.launcher.jobs)
+    house.launcher.release(RunId("n1.1"), 2)
+    until(study, lambda t: bool(t.run(RunId("n1.1")).curve))
+    study.budget(minutes=1e-6)
+    study.wait(30)
+    run = study.tree.run(RunId("n1.1"))
+    assert run.is_resumable
+    assert run.saved is not None
+    (stopped,) = (d for d in study.tree.nodes[node_of(run.id)].decisions if d.what.startswith("stopped"))
+    assert (stopped.actor, stopped.why) == ("system", "the budget of compute minutes is spent")
+    study.budget(minutes=60)
+    assert "from step 5" in study.resume("n1.1").text
+    until(study, lambda _: len(house.launcher.submitted) == 2)
+    house.launcher.release(RunId("n1.1"))
+    study.wait(30)
+    assert statuses(study.tree)["n1"] == "succeeded"

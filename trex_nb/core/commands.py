@@ -72,10 +72,13 @@ class Note(Frozen):
 
 
 class Run(Frozen):
-    """Run what is approved, `jobs` at a time, until paused."""
+    """Run what is approved, `jobs` at a time, until paused. Each job takes `gpus` of the machine (below 1 a share of
+    one) and waits for its place with `priority`; what is None stays as it is."""
 
     do: Literal["run"] = "run"
     jobs: int | None = Field(None, ge=1, le=1024)
+    gpus: float | None = Field(None, ge=0, le=1024, allow_inf_nan=False)
+    priority: int | None = Field(None, ge=-100, le=100)
 
 
 class Auto(Frozen):
@@ -86,6 +89,8 @@ class Auto(Frozen):
     hours: float | None = Field(None, gt=0, le=100_000, allow_inf_nan=False)
     jobs: int | None = Field(None, ge=1, le=1024)
     runs: int = Field(1, ge=1, le=5)
+    gpus: float | None = Field(None, ge=0, le=1024, allow_inf_nan=False)
+    priority: int | None = Field(None, ge=-100, le=100)
 
 
 class Pause(Frozen):
@@ -140,6 +145,7 @@ class SetBudget(Frozen):
     samples: int | None = Field(None, ge=1, le=10**12)
     price_per_hour: float | None = Field(None, ge=0, le=1e9, allow_inf_nan=False)
     currency: str | None = Field(None, max_length=8)
+    money: float | None = Field(None, gt=0, le=1e12, allow_inf_nan=False)
 
 
 class ChoosePolicy(Frozen):

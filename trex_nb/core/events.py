@@ -163,8 +163,8 @@ class NodeNoted(Frozen):
 
 class JobSubmitted(Frozen):
     """A run was handed to the launcher. `attempt` counts from 1; `key` is the run's content hash; `folder` is relative
-    to the study's folder; `spent` is seconds of the attempt before. An attempt that goes on where another ended
-    `resumes` its checkpoint.
+    to the study's folder; `spent` is seconds of the attempt before, `gpus` what it takes of the machine. An attempt
+    that goes on where another ended `resumes` its checkpoint.
 
     One that tries again what failed comes `after` that failure, says `why` in words, starts no sooner than `wait`
     seconds from now, and trains with `config` where that is not the plan's any more."""
@@ -176,6 +176,7 @@ class JobSubmitted(Frozen):
     folder: str
     spent: float = Field(0.0, ge=0)
     resumes: Start | None = None
+    gpus: float = Field(0.0, ge=0)
     after: Failure | None = None
     why: str = ""
     wait: float = Field(0.0, ge=0)
@@ -334,20 +335,24 @@ class FinalizeEnded(Frozen):
 
 
 class JobsAllowed(Frozen):
-    """The person lets approved nodes run, at most `jobs` at a time."""
+    """The person lets approved nodes run, at most `jobs` at a time; each job takes `gpus` (one where there is one, when
+    None) and waits with `priority` for its place on the machine."""
 
     kind: Literal["jobs_allowed"] = "jobs_allowed"
     jobs: int = Field(ge=1)
+    gpus: float | None = Field(None, ge=0)
+    priority: int = 0
 
 
 class StopRequested(Frozen):
-    """The person wants the node's running jobs (that of one `run`, where one was named) to save their state and end;
-    or to be killed `now`."""
+    """The person wants the node's running jobs (that of one `run`, where one was named) to save their state and end,
+    or to be killed `now`; or the system wants them to end, for the reason `why`."""
 
     kind: Literal["stop_requested"] = "stop_requested"
     node: NodeId
     run: RunId | None = None
     now: bool = False
+    why: str = ""
 
 
 class StudyPaused(Frozen):
@@ -386,6 +391,8 @@ class AutoStarted(Frozen):
     jobs: int = Field(ge=1)
     until: float | None = None
     runs: int = Field(1, ge=1, le=5)
+    gpus: float | None = Field(None, ge=0)
+    priority: int = 0
 
 
 class AutoStopped(Frozen):

@@ -81,7 +81,8 @@ class Run:
     newest state on disk that the run can go on from, `resumes` the one its attempt did go on from; `first_attempt` is
     the attempt a person asked for last (those after it were retries), and `is_queued` says that the person let a
     stopped run go on and no job has taken it up yet. `called_off` says why it was found hopeless, if it was; `stop_now`
-    that its job is to be killed; `waits_for` who has the place on the machine that its job waits for.
+    that its job is to be killed; `waits_for` who has the place on the machine that its job waits for, `gpus` how many
+    of them its job takes.
 
     `attempts` are the jobs before the one that `attempt` counts; that one comes `after` a failure where it tries again
     (`why`), not before `not_before` (epoch seconds; `wait` seconds after it was put on record), and trains with `used`
@@ -114,6 +115,7 @@ class Run:
     called_off: str = ""
     repeats: RunId | None = None
     waits_for: str = ""
+    gpus: float = 0.0
     attempts: tuple[Attempt, ...] = ()
     after: Failure | None = None
     why: str = ""
@@ -125,6 +127,11 @@ class Run:
     def trains_with(self) -> TrainingConfig:
         """The config the run really trains with: the plan's, unless it had to be fitted into less memory."""
         return self.used or self.config
+
+    @property
+    def weight(self) -> float:
+        """How much compute a second of the run's job is: that of each of its GPUs, and of one job at least."""
+        return max(1.0, self.gpus)
 
     @property
     def is_repeat(self) -> bool:
@@ -146,7 +153,7 @@ class Run:
     def seconds(self) -> float:
         """Compute spent: all attempts and the evaluation; nothing when history served the run."""
         evaluated = self.evaluation.seconds if self.evaluation and self.source is None else 0.0
-        return self.spent_before + self.cost.seconds + evaluated
+        return self.spent_before + self.cost.seconds * self.weight + evaluated
 
     @property
     def is_training(self) -> bool:

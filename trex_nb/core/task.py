@@ -26,7 +26,7 @@ class Budget(Frozen):
     """What a study may spend. `rounds`: nodes run beside the root, a probe on a quarter of the data as a quarter;
     `minutes`: compute of all jobs added up (one job for one minute is one minute); `samples`: training rows per run
     (TREX caps a round at 50,000). `price_per_hour` of compute, in `currency`, is what costs are told in beside minutes;
-    None where nobody said.
+    None where nobody said. `money` is the most that compute may cost, where a price is known; None sets no limit.
     """
 
     rounds: int = Field(8, ge=1, le=100_000)
@@ -34,6 +34,14 @@ class Budget(Frozen):
     samples: int = Field(50_000, ge=1)
     price_per_hour: float | None = Field(None, ge=0)
     currency: str = Field("", max_length=8)
+    money: float | None = Field(None, gt=0)
+
+    @property
+    def seconds(self) -> float:
+        """Compute that may be spent, in seconds: by `minutes`, or by `money` where that is less."""
+        if self.money is None or not self.price_per_hour:
+            return 60 * self.minutes
+        return min(60 * self.minutes, 3600 * self.money / self.price_per_hour)
 
 
 class Policy(Frozen):

@@ -43,16 +43,20 @@ class Account:
     def __init__(self, write: Callable[[JobUpdate], None]) -> None:
         self._write = write
         self._thinner = Thinner()
-        self._begun = time.monotonic()
+        self._begun: float | None = None
         self._step = 0
         self._first: float | None = None
         self._outcome: Finished | None = None
         self.failure: Failure | None = None
 
+    def begin(self) -> None:
+        """The job has its place on the machine: its time and its cost count from now."""
+        self._begun = time.monotonic()
+
     @property
     def seconds(self) -> float:
-        """Wall seconds since the job began."""
-        return time.monotonic() - self._begun
+        """Wall seconds since the job began; 0 while it waits for its place."""
+        return 0.0 if self._begun is None else time.monotonic() - self._begun
 
     @property
     def has_trained(self) -> bool:

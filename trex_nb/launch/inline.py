@@ -90,6 +90,7 @@ class _InlineRun:
 
     def _failure_and_log(self) -> tuple[Failure | None, str]:
         self._folder.write_runner()
+        self._account.begin()
         notebook = self._folder.read_notebook()
         worker = threading.Thread(target=self._work, args=(notebook,), daemon=True)
         worker.start()

@@ -12,6 +12,7 @@ import os
 import shutil
 import signal
 import sys
+from collections.abc import Mapping
 from typing import Any
 
 import jupyter_client
@@ -61,11 +62,12 @@ class KernelProcess:
         """The kernel's process id; also that of its process group."""
         return int(self.manager.provisioner.pid)
 
-    async def start(self) -> None:
-        """Start the process, or give the child its orders; it is ready a good half second later, the child in less
-        than a fifth."""
+    async def start(self, place: Mapping[str, str] | None = None) -> None:
+        """Start the process, or give the child its orders, with the variables of its place on the machine; it is ready
+        a good half second later, the child in less than a fifth."""
         show_models(self.private, self._spec.reads)
-        extra = {**private_environment(self.private, network=self._spec.limits.network), **self._spec.env}
+        home = private_environment(self.private, network=self._spec.limits.network)
+        extra = {**home, **(place or {}), **self._spec.env}
         environment = kernel_environment(os.environ, extra, self._spec.resources.cores, self._spec.folder)
         walls = walls_of(self._spec, str(self.private), software(self._spec.folder))
         self._python.walls = walls.to_json()

@@ -1,10 +1,10 @@
 """The job runner: `python -m trex_nb.launch.runner FOLDER [LOCK]`, one detached process per job.
 
-It owns one background Jupyter kernel, executes the folder's notebook cell by cell, and tells what happens in
-`events.jsonl`, always ending with exactly one Finished or Failed. It ends the job on SIGTERM (once the training has
-saved its state, if it does so soon), on a `cancel` file, at the deadline, and when a job that was asked to stop does
-not do so by itself. The kernel watches its parent, so it dies with the runner; LOCK is the inherited descriptor of the
-job's lock, whose release is how others learn of a runner's death.
+It waits for a place on the machine (`lease`), owns one background Jupyter kernel, executes the folder's notebook cell
+by cell, and tells what happens in `events.jsonl`, always ending with exactly one Finished or Failed. It ends the job on
+SIGTERM (once the training has saved its state, if it does so soon), on a `cancel` file, at the deadline, and when a job
+that was asked to stop does not do so by itself. The kernel watches its parent, so it dies with the runner; LOCK is the
+inherited descriptor of the job's lock, whose release is how others learn of a runner's death.
 """
 
 from __future__ import annotations
@@ -19,13 +19,14 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from trex_nb.core.job import JobSpec, Started
+from trex_nb.core.job import JobSpec, Queued, Started
 from trex_nb.core.result import Failure
 from trex_nb.launch import failures
 from trex_nb.launch.account import Account
 from trex_nb.launch.files import JobFolder, Journal
 from trex_nb.launch.forked import ForkedKernel
 from trex_nb.launch.kernel_process import KernelProcess
+from trex_nb.launch.lease import Lease
 from trex_nb.launch.meter import Meter
 from trex_nb.launch.patience import Patience
 from trex_nb.launch.processes import adopt, kill_all
@@ -49,6 +50,7 @@ class Runner:
         self._journal = journal
         self._account = Account(journal.write)
         self._patience = Patience(folder, self._account, spec.grace)
+        self._lease = Lease(spec)
         self._kernel = KernelProcess(folder, spec, child)
         self._meter = Meter(folder, spec.limits, [folder.path, self._kernel.private])
         self._cells: CellRunner | None = None
@@ -78,6 +80,7 @@ class Runner:
             await self._kernel.shut_down(at_once=failure is not None)
         finally:
             kill_all(self._folder)
+            self._lease.release()
             self._folder.forget_wishes()
             self._account.end(told, self._log())
 
@@ -95,6 +98,10 @@ class Runner:
         return self._stop.result()
 
     async def _work(self) -> Failure | None:
+        never = await self._lease.take(self._stop, lambda why: self._journal.write(Queued(why=why)))
+        if never is not None or self._stop.done():
+            return never or self._stop.result()
+        self._account.begin()
         cells = await self._start()
         if isinstance(cells, Failure):
             return cells
@@ -110,7 +117,7 @@ class Runner:
 
     async def _start(self) -> CellRunner | Failure:
         """A client to a kernel that is up. What is slow to import is imported while the kernel boots."""
-        await self._kernel.start()
+        await self._kernel.start(self._lease.environment)
         preload()
         from trex_nb.launch.outputs import CellRunner  # noqa: PLC0415
 
@@ -142,6 +149,7 @@ class Runner:
         saved = loop.time()
         while not self._stop.done():
             self._account.tick()
+            self._lease.keep()
             if self._folder.cancelled():
                 self.stop(failures.CANCELLED)
             elif (overdue := self._patience.lost()) is not None:

@@ -62,6 +62,10 @@ def _dry(p: _Parser) -> object:
 
 
 _JOBS = _option("--jobs", kind=int, about="jobs at a time")
+_GPUS = _option("--gpus", kind=float, about="GPUs of each job, below 1 a share of one (1 where there is one, else 0)")
+_PRIORITY = _option(
+    "--priority", kind=int, about="of jobs that wait for a place on the machine, the highest go first (0)"
+)
 _RUNS = _option("--runs", kind=int, about="parallel runs of each plan, 1 to 5 (1)")
 
 PARSERS: dict[str, _Parser] = {
@@ -85,10 +89,11 @@ PARSERS: dict[str, _Parser] = {
         _sub("note", "Write something down about a node; the Researcher reads it.", _node, _text),
         _sub("edit", "Change the plan of a node that has not run.", _node,
              lambda p: p.add_argument("fields", nargs="*", help="field=value, such as r=32 learning_rate=3e-3"), _dry),
-        _sub("run", "Run what is approved. Returns at once.", _JOBS),
+        _sub("run", "Run what is approved. Returns at once.", _JOBS, _GPUS, _PRIORITY),
         _sub("auto", "Hand over the wheel: propose, approve (what waits too) and run. Returns at once.",
              _option("--rounds", kind=int, about="until the study has so many rounds in all"),
-             _option("--hours", kind=float, about="for so long, from now"), _JOBS, _RUNS, _dry),
+             _option("--hours", kind=float, about="for so long, from now"), _JOBS, _RUNS, _GPUS, _PRIORITY,
+             _dry),
         _sub("policy", "How the tree is searched: uct, auto (probe and confirm), gbfs or sequential; without a name, "
              "which it is.",
              lambda p: p.add_argument("name", nargs="?", help="uct, auto, gbfs or sequential"),
@@ -108,6 +113,8 @@ PARSERS: dict[str, _Parser] = {
              lambda p: p.add_argument("node", help="a node such as n4, or a run such as n4.2")),
         _sub("budget", "Say what may be spent in all; without options, what is.",
              _option("--rounds", kind=int, about="rounds"), _option("--minutes", kind=float, about="compute minutes"),
+             _option("--hours", kind=float, about="the same in hours"),
+             _option("--money", kind=float, about="what compute may cost in all; needs a price"),
              _option("--samples", kind=int, about="training rows per run"),
              _option("--price", about='what an hour of compute costs, such as "2.50 EUR"')),
         _sub("status", "Where the study stands and what you can do next."),

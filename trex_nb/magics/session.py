@@ -138,11 +138,13 @@ class Session:
         return self._open.edit(a.node, **{"dry_run": a.dry_run, **_fields(a.fields)})
 
     def _run(self, a: argparse.Namespace) -> Reply:
-        return self._open.run(a.jobs)
+        return self._open.run(a.jobs, a.gpus, a.priority)
 
     def _auto(self, a: argparse.Namespace) -> Reply:
         runs = 1 if a.runs is None else a.runs
-        return self._open.auto(a.rounds, a.hours, a.jobs, runs=runs, dry_run=a.dry_run)
+        return self._open.auto(
+            a.rounds, a.hours, a.jobs, runs=runs, gpus=a.gpus, priority=a.priority, dry_run=a.dry_run
+        )
 
     def _policy(self, a: argparse.Namespace) -> Reply:
         return self._open.policy(a.name, a.c, a.widen)
@@ -163,7 +165,7 @@ class Session:
         return _verbatim(self._open.attach(a.node))
 
     def _budget(self, a: argparse.Namespace) -> Reply:
-        return self._open.budget(a.rounds, a.minutes, a.samples, a.price)
+        return self._open.budget(a.rounds, a.minutes, a.samples, a.price, hours=a.hours, money=a.money)
 
     def _status(self, _: argparse.Namespace) -> Page:
         if self._study is None:

@@ -93,7 +93,7 @@ def progress_words(tree: Tree) -> str:
 
 
 def _held(tree: Tree) -> str:
-    if tree.seconds / 60 >= tree.budget.minutes:
+    if tree.seconds >= tree.budget.seconds:
         return ", held by the budget: %trex budget --minutes"
     return ""
 

@@ -35,9 +35,9 @@ def said_html(text: str) -> str:
     return f'<pre style="white-space: pre-wrap; word-break: normal; overflow-wrap: break-word">{escape(text)}</pre>'
 
 
-def status_html(tree: Tree, sealed: Sealed = ()) -> str:
+def status_html(tree: Tree, sealed: Sealed = (), machine: str = "") -> str:
     """Where the study stands; with what the test split said, if it was scored."""
-    return render_html(sections.status_section(tree, sealed))
+    return render_html(sections.status_section(tree, sealed, machine))
 
 
 def tree_html(tree: Tree) -> str:

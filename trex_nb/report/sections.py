@@ -55,8 +55,8 @@ def _tree_row(tree: Tree, n: Node, *, is_best: bool) -> tuple[str, ...]:
     )  # fmt: skip
 
 
-def status_section(tree: Tree, sealed: final.Sealed = ()) -> tuple[Block, ...]:
-    """Where the study stands and what to do next."""
+def status_section(tree: Tree, sealed: final.Sealed = (), machine: str = "") -> tuple[Block, ...]:
+    """Where the study stands and what to do next; with what the `machine` runs now."""
     facts = (
         ("study", tree.name),
         ("goal", words.one_line(tree.task.goal, 300)),
@@ -67,6 +67,7 @@ def status_section(tree: Tree, sealed: final.Sealed = ()) -> tuple[Block, ...]:
         ("luck", final.luck_words(tree)),
         *_final_facts(tree, sealed),
         ("budget", words.budget_words(tree)),
+        ("machine", words.one_line(machine, 400)),
         ("policy", "" if tree.policy.name == "uct" else tree.policy.name),
         ("insights", insight_words(tree)),
         ("estimates so far", estimates_words(tree)),

@@ -13,9 +13,9 @@ from trex_nb.report.insights import insights_section
 from trex_nb.search.tree import Tree
 
 
-def status_text(tree: Tree, sealed: Sealed = ()) -> str:
+def status_text(tree: Tree, sealed: Sealed = (), machine: str = "") -> str:
     """Where the study stands; with what the test split said, if it was scored."""
-    return render_text(sections.status_section(tree, sealed))
+    return render_text(sections.status_section(tree, sealed, machine))
 
 
 def node_text(tree: Tree, node: NodeId) -> str:

@@ -275,6 +275,8 @@ def state_words(tree: Tree) -> str:
         parts.append(f"auto until round {tree.auto.rounds}{until}" + " when resumed" * tree.is_paused)
     if by[Status.RUNNING]:
         parts.append(f"running {names(by[Status.RUNNING])}")
+    if waits := _waiting_words(tree):
+        parts.append(waits)
     if again := progress_words(tree):
         parts.append(again)
     if tree.requests:
@@ -296,6 +298,15 @@ def state_words(tree: Tree) -> str:
     return "; ".join(parts) or "idle"
 
 
+def _waiting_words(tree: Tree) -> str:
+    """Which jobs wait for a place on the machine, and what the first of them waits for."""
+    runs = [r for n in tree.index.busy for r in tree.nodes[n].runs if r.is_training and r.waits_for]
+    if not runs:
+        return ""
+    more = f" ({len(runs) - 1} more wait)" if len(runs) > 1 else ""
+    return f"{runs[0].id} waits for {one_line(runs[0].waits_for, 160)}{more}"
+
+
 def _stopped_names(node: Node) -> list[str]:
     """The node when all of its runs were stopped, or else those that were."""
     runs = [r.id for r in node.runs if r.is_resumable]
@@ -306,6 +317,7 @@ def budget_words(tree: Tree) -> str:
     """What was spent of the budget: rounds and compute."""
     budget = tree.budget
     price = money(tree.seconds, budget)
+    price += f" of {budget.money:g}" if price and budget.money is not None else ""
     spent = f"{tree.seconds / 60:.1f} of {budget.minutes:g} min of compute" + (f" ({price})" if price else "")
     unfinished = sum(
         n.parent is not None and n.status in (Status.APPROVED, Status.RUNNING) for n in tree.nodes.values()

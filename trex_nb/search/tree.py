@@ -17,6 +17,7 @@ from trex_nb.core.node import Attempt, Auto, CurvePoint, Decision, Finals, Node,
 from trex_nb.core.plan import Plan
 from trex_nb.core.result import Cost, Failure, Insight, Start
 from trex_nb.core.task import Budget, Policy, Task
+from trex_nb.search.index import Index
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +45,8 @@ class Tree:
     requests: Mapping[int, ev.ProposalRequested] = field(default_factory=dict)
     answers: Mapping[int, ev.ProposalMade | ev.ProposalFailed] = field(default_factory=dict)
     jobs: int | None = None
+    gpus: float | None = None
+    priority: int = 0
     is_paused: bool = False
     auto: Auto | None = None
     auto_stopped: str = ""
@@ -51,6 +54,7 @@ class Tree:
     changed_budget: Budget | None = None
     changed_policy: Policy | None = None
     finals: tuple[Finals, ...] = ()
+    index: Index = field(default_factory=Index)
 
     def __repr__(self) -> str:
         name = self.name if self.created else "empty"
@@ -152,7 +156,7 @@ class Tree:
     @property
     def seconds(self) -> float:
         """Compute spent: seconds of all jobs and evaluations added up."""
-        return sum(n.seconds for n in self.nodes.values()) + sum(f.seconds for f in self.finals)
+        return self.index.seconds + sum(f.seconds for f in self.finals)
 
     def path(self, node: NodeId) -> tuple[Node, ...]:
         """The nodes from the root to `node`, both included."""
@@ -189,13 +193,13 @@ class Tree:
 
     def finished_run(self, key: str) -> Run | None:
         """The first run with content hash `key` that has its evaluation."""
-        runs = (r for n in self.nodes.values() for r in n.runs)
-        return next((r for r in runs if r.key == key and r.evaluation), None)
+        found = self.index.finished.get(key)
+        return None if found is None else self.run(found)
 
     def _with_node(self, node: NodeId, **changes: Any) -> Tree:
         nodes = dict(self.nodes)
         nodes[node] = replace(nodes[node], **changes)
-        return replace(self, nodes=nodes)
+        return replace(self, nodes=nodes, index=self.index.changed(self.nodes[node], nodes[node]))
 
     def _with_run(self, run: RunId, **changes: Any) -> Tree:
         node = self.nodes[node_of(run)]
@@ -238,7 +242,7 @@ def _new_node(tree: Tree, node: NodeId, parent: NodeId | None, plan: Plan, reque
         depth = nodes[parent].depth + 1
         nodes[parent] = replace(nodes[parent], children=(*nodes[parent].children, node))
     nodes[node] = Node(node, parent, depth, plan, Status.PROPOSED, _fresh_runs(node, plan), request)
-    return replace(tree, nodes=nodes)
+    return replace(tree, nodes=nodes, index=tree.index.changed(None, nodes[node]))
 
 
 def _decided(tree: Tree, node: NodeId, stamped: ev.Stamped, what: str, why: str = "", **changes: Any) -> Tree:
@@ -328,9 +332,9 @@ def _on_job_submitted(tree: Tree, e: ev.JobSubmitted, s: ev.Stamped) -> Tree:
     past = run.attempts if run.is_due else (*run.attempts, attempt_of(run, e.after, e.spent))
     return tree._with_run(
         e.run, attempt=e.attempt, key=e.key, folder=e.folder, line=0, curve=kept, pid=None, first_attempt=first,
-        spent_before=run.spent_before + e.spent, resumes=e.resumes, is_queued=False, began=s.time, ended=None,
-        waits_for="", attempts=past, saved=e.resumes, after=e.after, why=e.why, wait=e.wait, not_before=s.time + e.wait,
-        used=e.config,
+        spent_before=run.spent_before + e.spent * run.weight, resumes=e.resumes, is_queued=False, began=s.time,
+        ended=None, waits_for="", attempts=past, saved=e.resumes, after=e.after, why=e.why, wait=e.wait,
+        not_before=s.time + e.wait, used=e.config, gpus=e.gpus,
     )  # fmt: skip
 
 
@@ -412,7 +416,7 @@ def _on_run_resumed(tree: Tree, e: ev.RunResumed, s: ev.Stamped) -> Tree:
     past = (*run.attempts, attempt_of(run, run.failure, run.cost.seconds)) if run.is_submitted else run.attempts
     return tree._with_run(
         e.run, failure=None, stop_requested=False, stop_now=False, called_off="", is_queued=run.is_submitted,
-        cost=Cost(), spent_before=run.spent_before + run.cost.seconds, attempts=past,
+        cost=Cost(), spent_before=run.spent_before + run.cost.seconds * run.weight, attempts=past,
     )  # fmt: skip
 
 
@@ -453,13 +457,13 @@ def _on_finalize_ended(tree: Tree, e: ev.FinalizeEnded, _: ev.Stamped) -> Tree:
 
 
 def _on_jobs_allowed(tree: Tree, e: ev.JobsAllowed, _: ev.Stamped) -> Tree:
-    return replace(tree, jobs=e.jobs, is_paused=False)
+    return replace(tree, jobs=e.jobs, gpus=e.gpus, priority=e.priority, is_paused=False)
 
 
 def _on_stop_requested(tree: Tree, e: ev.StopRequested, s: ev.Stamped) -> Tree:
     node = tree.nodes[e.node]
     runs = (_told_to_stop(r, now=e.now) if e.run in (None, r.id) else r for r in node.runs)
-    return _decided(tree._with_runs(node, runs), e.node, s, f"stopped {e.run}" if e.run else "stopped")
+    return _decided(tree._with_runs(node, runs), e.node, s, f"stopped {e.run}" if e.run else "stopped", e.why)
 
 
 _NOT_TAKEN_UP = Failure(stage="infra", kind="stopped", message="Stopped again before it went on.")
@@ -490,8 +494,9 @@ def _on_policy_chosen(tree: Tree, e: ev.PolicyChosen, _: ev.Stamped) -> Tree:
 
 def _on_auto_started(tree: Tree, e: ev.AutoStarted, _: ev.Stamped) -> Tree:
     return replace(
-        tree, auto=Auto(e.rounds, e.until, e.runs), jobs=e.jobs, is_paused=False, auto_stopped="", refusals=0
-    )
+        tree, auto=Auto(e.rounds, e.until, e.runs), jobs=e.jobs, gpus=e.gpus, priority=e.priority, is_paused=False,
+        auto_stopped="", refusals=0,
+    )  # fmt: skip
 
 
 def _on_auto_stopped(tree: Tree, e: ev.AutoStopped, _: ev.Stamped) -> Tree:

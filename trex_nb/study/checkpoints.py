@@ -21,15 +21,21 @@ def tidy(tree: Tree, folder: StudyFolder, run: RunId) -> None:
     kept = {now.saved.checkpoint.path} if now.saved else set()
     if now.resumes and not now.is_finished and now.checkpoint is None:
         kept.add(now.resumes.checkpoint.path)  # its job may still be reading it
-    started_from = set(_starts(tree))
-    for attempt in range(1, now.attempt + 1):
-        is_live = attempt == now.attempt and not now.is_finished and now.checkpoint is None
-        for state in _states(folder.run(run, attempt), now.saved.step if now.saved else 0, is_live=is_live):
-            path = folder.relative(state)
-            if path in started_from and path not in kept:
-                _reduce(state)
-            elif path not in kept:
-                shutil.rmtree(state)
+    states = [
+        state
+        for attempt in range(1, now.attempt + 1)
+        for state in _states(
+            folder.run(run, attempt), now.saved.step if now.saved else 0,
+            is_live=attempt == now.attempt and not now.is_finished and now.checkpoint is None,
+        )
+    ]  # fmt: skip
+    started_from = set(_starts(tree)) if states else set()
+    for state in states:
+        path = folder.relative(state)
+        if path in started_from and path not in kept:
+            _reduce(state)
+        elif path not in kept:
+            shutil.rmtree(state)
 
 
 def _states(attempt: Path, newest: int, *, is_live: bool) -> list[Path]:

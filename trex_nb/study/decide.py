@@ -8,15 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from heapq import merge
 
 from trex_nb.core.events import ProposalRequested
 from trex_nb.core.ids import ROOT, NodeId, RunId
 from trex_nb.core.node import Node, Run, Status
 from trex_nb.core.plan import run_key
 from trex_nb.core.protocols import SearchPolicy
+from trex_nb.core.training import Untrained
 from trex_nb.search.halving import hopeless
+from trex_nb.search.index import number
 from trex_nb.search.tree import Tree
 from trex_nb.study.finalize import open_test
+from trex_nb.study.spending import is_overrun, is_spent, running_seconds, why_spent
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +118,15 @@ class CallOff:
 
 
 @dataclass(frozen=True, slots=True)
+class Halt:
+    """Put on record that a job is asked to stop because the budget is used up, and why."""
+
+    run: RunId
+    attempt: int
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
 class Evaluate:
     """Score a run's checkpoint on the search split."""
 
@@ -141,9 +154,12 @@ class ScoreTest:
     number: int
 
 
+_LOOK_AHEAD = 8
+"""How far into the queue it is looked for runs that an equal one serves, while no job can start."""
+
 Instruction = (
-    Propose | Ask | AutoApprove | EndAuto | Launch | Reuse | Watch | Save | Refuse | Stop | Cancel | CallOff | Evaluate
-    | Reflect | OpenTest | ScoreTest
+    Propose | Ask | AutoApprove | EndAuto | Launch | Reuse | Watch | Save | Refuse | Stop | Cancel | CallOff | Halt
+    | Evaluate | Reflect | OpenTest | ScoreTest
 )  # fmt: skip
 
 
@@ -152,6 +168,7 @@ def decide(tree: Tree, policy: SearchPolicy, now: float) -> tuple[Instruction, .
     return (
         *(_answer(tree, r) for r in tree.requests.values()),
         *_follow(tree),
+        *_halt(tree, now),
         *_auto(tree, policy, now),
         *_launch(tree),
         *_finalize(tree),
@@ -174,7 +191,7 @@ def _answer(tree: Tree, request: ProposalRequested) -> Instruction:
 
 
 def _follow(tree: Tree) -> Iterator[Instruction]:
-    for node in tree.nodes.values():
+    for node in _busy(tree):
         for run in node.runs:
             if run.is_training:
                 yield Watch(run.id, run.attempt)
@@ -188,6 +205,13 @@ def _follow(tree: Tree) -> Iterator[Instruction]:
             yield from (CallOff(h.run, h.why) for h in hopeless(node))
         if node.status.is_finished and not node.is_diagnosed:
             yield Reflect(node.id)
+
+
+def _halt(tree: Tree, now: float) -> Iterator[Instruction]:
+    """Jobs that have used up what was left of the budget, save their state and end."""
+    running = [r for n in _busy(tree) for r in n.runs if r.is_training and not r.stop_requested]
+    if running and is_overrun(tree, sum(running_seconds(r, now) for r in running)):
+        yield from (Halt(r.id, r.attempt, why_spent(tree)) for r in running if not isinstance(r.config, Untrained))
 
 
 def _auto(tree: Tree, policy: SearchPolicy, now: float) -> Iterator[Instruction]:
@@ -223,8 +247,8 @@ def _auto_is_over(tree: Tree, now: float) -> str:
     assert tree.auto is not None
     if any(_is_busy(n) and n.status is not Status.APPROVED for n in tree.nodes.values()):
         return ""
-    if is_minutes_spent(tree):
-        return "the budget of compute minutes is spent"
+    if is_spent(tree):
+        return why_spent(tree)
     if tree.auto.until is not None and now >= tree.auto.until:
         return "the time is up"
     if any(n.status is Status.APPROVED for n in tree.nodes.values()):
@@ -239,20 +263,19 @@ def _stuck(tree: Tree) -> str:
     return "the Researcher has nothing more to propose" if tree.refusals >= 3 else ""
 
 
-def is_minutes_spent(tree: Tree) -> bool:
-    """Whether the budget of compute minutes is used up: nothing new is launched."""
-    return tree.seconds / 60 >= tree.budget.minutes
-
-
 def _launch(tree: Tree) -> Iterator[Instruction]:
-    runs = [r for n in tree.nodes.values() for r in n.runs]
+    runs = [r for n in _busy(tree) for r in n.runs]
     under_way = {r.key for r in runs if not r.is_due and not r.is_finished}  # a twin of these waits for the result
-    free = (tree.jobs or 1) - sum(r.is_training for r in runs)
+    free = 0 if is_spent(tree) else (tree.jobs or 1) - sum(r.is_training for r in runs)
+    ahead = 0
     for node, run in _queue(tree):
+        ahead += free <= 0
+        if ahead > _LOOK_AHEAD:
+            return
         key = run_key(tree.data.hash, tree.base.hash, node.plan, run.config)
         if done := tree.finished_run(key):
             yield Reuse(run.id, done.id)
-        elif free > 0 and key not in under_way and not is_minutes_spent(tree):
+        elif free > 0 and key not in under_way:
             yield Launch(run.id, key)
             under_way.add(key)
             free -= 1
@@ -273,8 +296,22 @@ def _queue(tree: Tree) -> Iterator[tuple[Node, Run]]:
     be held against each other while they train. One that a person let go on by name does not wait for the pause to
     end."""
     is_open = tree.jobs is not None and not tree.is_paused
-    for node in sorted(tree.nodes.values(), key=lambda n: n.status is not Status.RUNNING):
+    for node in _due(tree, with_ready=is_open):
         is_due = node.status in (Status.APPROVED, Status.RUNNING)
         if (is_due or node.repeats) and not tree.is_pruned(node.id):
             runs = (r for r in (node.runs if is_due else node.repeats) if r.is_due and not r.stop_requested)
             yield from ((node, r) for r in runs if is_open or r.is_queued)
+
+
+def _due(tree: Tree, *, with_ready: bool) -> Iterator[Node]:
+    """Nodes that may have runs to start: first those that run, then as they came; one by one, since what is approved
+    may be a long queue."""
+    busy = _busy(tree)
+    yield from (n for n in busy if n.status is Status.RUNNING)
+    others = [n.id for n in busy if n.status not in (Status.RUNNING, Status.APPROVED)]
+    ready = tree.index.ready if with_ready else (n.id for n in busy if n.status is Status.APPROVED)
+    yield from (tree.nodes[n] for n in merge(others, ready, key=number))
+
+
+def _busy(tree: Tree) -> list[Node]:
+    return [tree.nodes[n] for n in tree.index.busy]

@@ -15,6 +15,7 @@ from importlib.metadata import PackageNotFoundError, version
 import psutil
 
 from trex_nb.errors import StoreError
+from trex_nb.launch.lease import machine_now
 from trex_nb.launch.wall_trial import try_walls
 from trex_nb.settings import Settings
 from trex_nb.store.sqlite import SqliteStore
@@ -41,6 +42,9 @@ def _checks(settings: Settings) -> Iterator[str]:
     yield _gpu()
     memory = psutil.virtual_memory()
     yield f"ok    {os.cpu_count()} cores, {memory.available / 1e9:.1f} of {memory.total / 1e9:.1f} GB memory free"
+    yield (
+        f"ok    now: {said}" if (said := machine_now()) else "note  jobs take no places on the machine (TREX_SLOTS=off)"
+    )
     yield _disk(settings)
     yield _store(settings)
     yield f"ok    embedded tasks: {', '.join(embedded_names())}"

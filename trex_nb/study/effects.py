@@ -23,6 +23,7 @@ from trex_nb.core.job import (
     Failed,
     Finished,
     JobId,
+    JobSpec,
     JobUpdate,
     NotSaved,
     Progressed,
@@ -50,6 +51,7 @@ from trex_nb.study.fork import started
 from trex_nb.study.grants import grant
 from trex_nb.study.parts import Parts
 from trex_nb.study.retry import NOT_STARTED, Again, given_up, next_attempt, next_scoring, unscored
+from trex_nb.study.sharing import gpus_each, shared
 from trex_nb.study.writer import Writer
 
 _POINTS_PER_RUN = 60
@@ -86,7 +88,7 @@ class Effects:
             await self.refuse(d.Refuse(instruction.request, said))
         elif isinstance(instruction, (d.OpenTest, d.ScoreTest)):
             self._end_finalize(instruction.number, said)
-        elif isinstance(instruction, (d.Launch, d.Watch, d.Evaluate, d.Reuse, d.Stop, d.Cancel, d.CallOff)):
+        elif isinstance(instruction, (d.Launch, d.Watch, d.Evaluate, d.Reuse, d.Stop, d.Cancel, d.CallOff, d.Halt)):
             failure = Failure(stage="infra", kind="error", message=said, log=log)
             await self._abandon(instruction.run)
             self._end_run(instruction.run, failure, Cost())
@@ -174,7 +176,7 @@ class Effects:
         folder = self._folder.run(i.run, run.attempt + 1)
         submitted = ev.JobSubmitted(
             run=i.run, attempt=run.attempt + 1, key=i.key, folder=self._folder.relative(folder),
-            resumes=self._there(run.saved), config=run.used,
+            resumes=self._there(run.saved), config=run.used, gpus=self._gpus,
         )  # fmt: skip
         events: list[ev.Event] = [submitted]
         if isinstance(run.config, Untrained):
@@ -215,7 +217,7 @@ class Effects:
                 self._end_run(run.id, run.after, Cost())
                 return None
             spec = again
-        return await self._parts.launcher.submit(spec)
+        return await self._parts.launcher.submit(self._shared(spec))
 
     async def _has_waited(self, run: Run) -> bool:
         """Whether a run that is tried again is still wanted when its time has come."""
@@ -257,6 +259,16 @@ class Effects:
             return [event] if run.is_training and not run.called_off else ()
 
         self._writer.append(called_off, "system")
+
+    async def halt(self, i: d.Halt) -> None:
+        """Ask a job to stop on the system's behalf."""
+        asked = ev.StopRequested(node=node_of(i.run), run=i.run, why=i.why)
+
+        def halted(tree: Tree) -> Sequence[ev.Event]:
+            run = tree.run(i.run)
+            return [asked] if run.is_training and run.attempt == i.attempt and not run.stop_requested else ()
+
+        self._writer.append(halted, "system")
 
     async def evaluate(self, i: d.Evaluate) -> None:
         """Score a checkpoint on the search split."""
@@ -388,7 +400,7 @@ class Effects:
         event = ev.JobSubmitted(
             run=run.id, attempt=number, key=run.key, folder=self._folder.relative(self._folder.run(run.id, number)),
             spent=update.cost.seconds, resumes=self._there(run.saved), after=update.failure, why=again.why,
-            wait=again.wait, config=again.config if again.config != run.config else None,
+            wait=again.wait, config=again.config if again.config != run.config else None, gpus=self._gpus,
         )  # fmt: skip
         self._append([event], "executor")
 
@@ -407,9 +419,16 @@ class Effects:
         return Assignment(
             task=tree.task, node=node, run=run.id, folder=folder, train_file=self._folder.train_file,
             base_model=tree.base.model, samples=tree.budget.samples, timeout=timeout,
-            resources=Resources(memory_mb=node.plan.expected.memory_mb),
+            resources=Resources(memory_mb=node.plan.expected.memory_mb, gpus=self._gpus),
             start=self._weights(node.plan.start), resume=self._weights(resumes), limits=given.limits, reads=given.reads,
         )  # fmt: skip
+
+    @property
+    def _gpus(self) -> float:
+        return gpus_each(self._writer.tree.gpus, self._parts.machine)
+
+    def _shared(self, spec: JobSpec) -> JobSpec:
+        return shared(spec, self._writer.tree, str(self._folder.path), self._parts.machine)
 
     def _weights(self, start: Start | None) -> Path | None:
         return self._folder.path / start.checkpoint.path if start and start.checkpoint.path else None
@@ -477,6 +496,7 @@ _EFFECTS: dict[type, Callable[[Effects, Any], Coroutine[Any, Any, None]]] = {
     d.Stop: Effects.stop,
     d.Cancel: Effects.cancel,
     d.CallOff: Effects.call_off,
+    d.Halt: Effects.halt,
     d.Evaluate: Effects.evaluate,
     d.Reflect: Effects.reflect,
     d.OpenTest: Effects.open_test,

@@ -120,7 +120,7 @@ def _allowed(tree: Tree, jobs: int) -> tuple[ev.Event, ...]:
 
 def _holds(tree: Tree, seconds: float) -> str:
     """What keeps it from going on, if anything does."""
-    left = 60 * tree.budget.minutes - tree.seconds
+    left = tree.budget.seconds - tree.seconds
     if tree.is_paused:
         return " Paused: %trex resume starts it."
     if seconds > left:

@@ -16,18 +16,20 @@ from trex_nb.core import events as ev
 from trex_nb.core.ids import ROOT, NodeId, RunId, node_of
 from trex_nb.core.node import Auto, Node, Run, Status
 from trex_nb.core.result import Start
-from trex_nb.core.task import Policy
+from trex_nb.core.task import Budget, Policy
 from trex_nb.core.training import Untrained
 from trex_nb.errors import CommandError
+from trex_nb.launch.fair import Machine
 from trex_nb.search.policies import ABOUT
 from trex_nb.search.space import space_for
 from trex_nb.search.tree import Tree, redirected
 from trex_nb.study import finalize
-from trex_nb.study.decide import is_minutes_spent
 from trex_nb.study.edit import edited, is_editable
 from trex_nb.study.fork import edited_start
 from trex_nb.study.restore import restorable
 from trex_nb.study.resume import resumable, resumed_words
+from trex_nb.study.sharing import Share, at_once, share_of
+from trex_nb.study.spending import is_spent
 from trex_nb.study.stopping import can_stop, can_stop_run, stopping_words
 from trex_nb.study.taken import already, out_of_search, who_and_when
 
@@ -46,11 +48,13 @@ class Handled:
 
 @dataclass(frozen=True, slots=True)
 class Situation:
-    """What a handler may look at: the tree, the wall clock (epoch seconds) and the default number of jobs."""
+    """What a handler may look at: the tree, the wall clock (epoch seconds), the default number of jobs, and
+    the machine they share with others (None where jobs run elsewhere)."""
 
     tree: Tree
     now: float
     jobs: int
+    machine: Machine | None = None
 
     def node(self, node: NodeId) -> Node:
         """A node by id, or a two-line error naming what there is."""
@@ -103,8 +107,8 @@ def over_budget(tree: Tree) -> CommandError:
     budget = tree.budget
     return CommandError(
         f"The budget is spent: {tree.rounds:g} of {budget.rounds} rounds, {tree.seconds / 60:.1f} of "
-        f"{budget.minutes:g} compute minutes.",
-        f"%trex budget --rounds {budget.rounds + 4} (or --minutes), then repeat",
+        f"{budget.minutes:g} compute minutes{_money(tree)}.",
+        f"%trex budget --rounds {budget.rounds + 4} (or --minutes{', --money' * bool(budget.money)}), then repeat",
     )
 
 
@@ -261,18 +265,22 @@ def _note(c: cmd.Note, s: Situation) -> Handled:
 
 def _run(c: cmd.Run, s: Situation) -> Handled:
     jobs = c.jobs or s.tree.jobs or s.jobs
+    share = share_of(c, s.tree, s.machine)
     queue = [n.id for n in s.tree.nodes.values() if n.status in (Status.APPROVED, Status.RUNNING)]
     waits = (
         f" {_names([n.id for n in s.waiting])} await{'s' * (len(s.waiting) == 1)} your decision." if s.waiting else ""
     )
     text = (
-        f"Running {_names(queue)}: {_count(jobs, 'job')} at a time.{waits}" if queue else f"Nothing is approved.{waits}"
+        f"Running {_names(queue)}: {_count(jobs, 'job')} at a time.{at_once(jobs, share, s.machine)}{waits}"
+        if queue
+        else f"Nothing is approved.{waits}"
     )
-    if any(n.status is Status.APPROVED for n in s.tree.nodes.values()) and is_minutes_spent(s.tree):
+    if any(n.status is Status.APPROVED for n in s.tree.nodes.values()) and is_spent(s.tree):
         raise over_budget(s.tree)
-    if jobs == s.tree.jobs and not s.tree.is_paused:
+    is_so = jobs == s.tree.jobs and share == Share(s.tree.gpus, s.tree.priority)
+    if is_so and not s.tree.is_paused:
         return Handled((), text)
-    allowed = ev.JobsAllowed(jobs=jobs)
+    allowed = ev.JobsAllowed(jobs=jobs, gpus=share.gpus, priority=share.priority)
     if s.tree.auto and s.tree.is_paused:  # the pause took the wheel back, and only Auto and Resume hand it over
         return Handled((ev.AutoStopped(why="paused, then run by hand"), allowed), text)
     return Handled((allowed,), text)
@@ -285,14 +293,20 @@ def _auto(c: cmd.Auto, s: Situation) -> Handled:
             raise over_budget(s.tree)
         more = f"%trex auto --rounds {int(s.tree.rounds) + 2} for two more"
         return Handled((), f"Nothing to do: the study already has {_count(s.tree.rounds, 'round')} in all. {more}.")
-    if is_minutes_spent(s.tree):
+    if is_spent(s.tree):
         raise over_budget(s.tree)
     until = s.now + c.hours * 3600 if c.hours else None  # counts anew each time
-    event = ev.AutoStarted(rounds=rounds, jobs=c.jobs or s.tree.jobs or s.jobs, until=until, runs=c.runs)
+    share = share_of(c, s.tree, s.machine)
+    event = ev.AutoStarted(
+        rounds=rounds, jobs=c.jobs or s.tree.jobs or s.jobs, until=until, runs=c.runs,
+        gpus=share.gpus, priority=share.priority,
+    )  # fmt: skip
     capped = " (the budget's last)" if c.rounds and c.rounds > rounds else ""
     waits = f" {_names([n.id for n in s.waiting])} will be approved too." if s.waiting else ""
-    text = f"The wheel is with trex_nb until round {rounds}{capped}.{waits} %trex pause takes it back."
-    is_so = s.tree.auto == Auto(rounds, until, c.runs) and s.tree.jobs == event.jobs and not s.tree.is_paused
+    fewer = at_once(event.jobs, share, s.machine)
+    text = f"The wheel is with trex_nb until round {rounds}{capped}.{fewer}{waits} %trex pause takes it back."
+    now = (s.tree.auto, s.tree.jobs, Share(s.tree.gpus, s.tree.priority))
+    is_so = now == (Auto(rounds, until, c.runs), event.jobs, share) and not s.tree.is_paused
     return Handled(() if is_so else (event,), text)
 
 
@@ -317,7 +331,7 @@ def _resume_runs(c: cmd.Resume, s: Situation) -> Handled:
     if not runs:
         return Handled((), f"{_names(list(named))}: nothing to resume, it runs or has finished.")
     given_back = {node_of(r.id) for r in runs if not s.tree.uses_a_round(node_of(r.id))}
-    if sum(s.tree.nodes[n].plan.fidelity for n in given_back) > s.rounds_left or is_minutes_spent(s.tree):
+    if sum(s.tree.nodes[n].plan.fidelity for n in given_back) > s.rounds_left or is_spent(s.tree):
         raise over_budget(s.tree)
     return Handled(tuple(ev.RunResumed(run=r.id) for r in runs), f"Resuming {resumed_words(runs)}.")
 
@@ -352,21 +366,36 @@ def _finalize(c: cmd.Finalize, s: Situation) -> Handled:
 
 
 def _unless_spent(s: Situation, handled: Handled) -> Handled:
-    if handled.events and is_minutes_spent(s.tree):
+    if handled.events and is_spent(s.tree):
         raise over_budget(s.tree)
     return handled
 
 
 def _set_budget(c: cmd.SetBudget, s: Situation) -> Handled:
-    named = ("rounds", "minutes", "samples", "price_per_hour", "currency")
+    named = ("rounds", "minutes", "samples", "price_per_hour", "currency", "money")
     changed = {n: v for n in named if (v := getattr(c, n)) is not None}
     budget = s.tree.budget.model_copy(update=changed)
+    if budget.money is not None and not budget.price_per_hour:
+        raise CommandError("A limit in money needs the price of an hour.", '%trex budget --money 5 --price "2.50 EUR"')
     used = f"used so far: {_count(s.tree.rounds, 'round')}, {s.tree.seconds / 60:.1f} minutes"
     price = f", {budget.price_per_hour:g} {budget.currency}".rstrip() + " an hour" if budget.price_per_hour else ""
     text = (
-        f"Budget: {budget.rounds} rounds, {budget.minutes:g} compute minutes, {budget.samples} samples{price}; {used}."
+        f"Budget: {budget.rounds} rounds, {budget.minutes:g} compute minutes{_limit(budget)}, "
+        f"{budget.samples} samples{price}; {used}."
     )
     return Handled((ev.BudgetChanged(budget=budget),) if budget != s.tree.budget else (), text)
+
+
+def _limit(budget: Budget) -> str:
+    return f", {budget.money:g} {budget.currency}".rstrip() if budget.money is not None else ""
+
+
+def _money(tree: Tree) -> str:
+    budget = tree.budget
+    if budget.money is None:
+        return ""
+    spent = tree.seconds / 3600 * (budget.price_per_hour or 0.0)
+    return f", {spent:.2f} of {budget.money:g} {budget.currency}".rstrip()
 
 
 def _choose_policy(c: cmd.ChoosePolicy, s: Situation) -> Handled:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from trex_nb import tiny
 from trex_nb.agents.executor import TemplateExecutor
@@ -11,7 +11,9 @@ from trex_nb.core.events import StudyCreated
 from trex_nb.core.protocols import Evaluator, Executor, Launcher, Researcher, SearchPolicy, Store
 from trex_nb.evaluate.client import ProcessEvaluator
 from trex_nb.evaluate.general import PROSE
+from trex_nb.launch.fair import Machine
 from trex_nb.launch.kernel import KernelLauncher
+from trex_nb.launch.machine import gpus, this_machine
 from trex_nb.launch.pool import Pool
 from trex_nb.search.policies import AsChosen
 from trex_nb.settings import Settings
@@ -32,6 +34,13 @@ class Parts:
     evaluator: Evaluator
     policy: SearchPolicy
     settings: Settings
+
+    @property
+    def machine(self) -> Machine | None:
+        """The machine that jobs share with those of other studies; None where they run elsewhere."""
+        if not isinstance(self.launcher, KernelLauncher):
+            return None
+        return replace(this_machine(), gpus=gpus())
 
 
 def default_parts(folder: StudyFolder, created: StudyCreated, settings: Settings) -> Parts:

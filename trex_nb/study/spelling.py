@@ -77,8 +77,12 @@ def _propose(c: cmd.Propose) -> str:
 
 
 def _auto(c: cmd.Auto) -> str:
-    options = (_option("rounds", c.rounds), _option("hours", c.hours), _option("jobs", c.jobs))
+    options = (_option("rounds", c.rounds), _option("hours", c.hours), *_at_work(c))
     return _line("auto", *options, _option("runs", c.runs, 1))
+
+
+def _at_work(c: cmd.Run | cmd.Auto) -> tuple[str, ...]:
+    return _option("jobs", c.jobs), _option("gpus", c.gpus), _option("priority", c.priority)
 
 
 def _repeat(c: cmd.Repeat) -> str:
@@ -92,7 +96,7 @@ def _finalize(c: cmd.Finalize) -> str:
 
 def _budget(c: cmd.SetBudget) -> str:
     price = None if c.price_per_hour is None else f"{written(c.price_per_hour)} {c.currency or ''}".strip()
-    numbers = ((name, getattr(c, name)) for name in ("rounds", "minutes", "samples"))
+    numbers = ((name, getattr(c, name)) for name in ("rounds", "minutes", "samples", "money"))
     return _line("budget", *(_option(name, value) for name, value in numbers), _option("price", price))
 
 
@@ -108,7 +112,7 @@ _SPELL: dict[str, Callable[[Any], str]] = {
     "note": _note,
     "edit": _edit,
     "propose": _propose,
-    "run": lambda c: _line("run", _option("jobs", c.jobs)),
+    "run": lambda c: _line("run", *_at_work(c)),
     "auto": _auto,
     "pause": lambda _: _line("pause"),
     "resume": _on_names,

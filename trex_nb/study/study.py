@@ -28,6 +28,7 @@ from trex_nb.core.node import Node
 from trex_nb.core.result import Insight
 from trex_nb.core.sealed import SealedScore
 from trex_nb.errors import CommandError, StoreError
+from trex_nb.launch.lease import machine_now
 from trex_nb.report import html, text
 from trex_nb.report.words import expected_words
 from trex_nb.search.space import space_for
@@ -115,8 +116,9 @@ class Study:
         return self.tree.best
 
     def status(self) -> Page:
-        """Where the study stands; with what the test split said, if it was scored."""
-        page = Page(text.status_text(self.tree, self.sealed), html.status_html(self.tree, self.sealed))
+        """Where the study stands; with what the test split said, if it was scored, and what the machine runs now."""
+        said = (self.tree, self.sealed, machine_now() if self.parts.machine else "")
+        page = Page(text.status_text(*said), html.status_html(*said))
         return page.with_note(silent_words(self.tree.nodes.values(), self.folder.path))
 
     def known(self, node: str) -> NodeId:
@@ -196,17 +198,21 @@ class Study:
         """Write something down about a node; the Researcher reads it."""
         return self.do(made(cmd.Note, node=NodeId(node), text=text))
 
-    def run(self, jobs: int | None = None) -> Reply:
-        """Run what is approved, `jobs` at a time. Returns at once."""
-        return self.do(made(cmd.Run, jobs=jobs))
+    def run(self, jobs: int | None = None, gpus: float | None = None, priority: int | None = None) -> Reply:
+        """Run what is approved, `jobs` at a time, each on `gpus` (0.5: a share of one). Where they wait for a place on
+        the machine, those of higher `priority` go first. Returns at once."""
+        return self.do(made(cmd.Run, jobs=jobs, gpus=gpus, priority=priority))
 
     def auto(
         self, rounds: int | None = None, hours: float | None = None, jobs: int | None = None, runs: int = 1,
-        *, dry_run: bool = False,
+        *, gpus: float | None = None, priority: int | None = None, dry_run: bool = False,
     ) -> Reply:  # fmt: skip
         """Hand over the wheel until the study has `rounds` rounds in all, each of up to `runs` parallel runs, or for
         `hours`. Returns at once."""
-        return self._given(made(cmd.Auto, rounds=rounds, hours=hours, jobs=jobs, runs=runs), dry_run=dry_run)
+        command = made(
+            cmd.Auto, rounds=rounds, hours=hours, jobs=jobs, runs=runs, gpus=gpus, priority=priority
+        )  # fmt: skip
+        return self._given(command, dry_run=dry_run)
 
     def policy(self, name: str | None = None, c: float | None = None, widen: float | None = None) -> Reply:
         """Search the tree by another policy from now on: `uct`, `auto`, `gbfs` or `sequential`; without a name, say
@@ -229,15 +235,21 @@ class Study:
 
     def budget(
         self, rounds: int | None = None, minutes: float | None = None, samples: int | None = None,
-        price: str | float | None = None,
+        price: str | float | None = None, *, hours: float | None = None, money: float | None = None,
     ) -> Reply:  # fmt: skip
-        """Say what may be spent in all, and what an hour of compute costs ("2.50 EUR"); without arguments, what is."""
+        """Say what may be spent in all (compute in `minutes`, or in `hours`; `money` too), and what an hour of compute
+        costs ("2.50 EUR"); without arguments, what is."""
+        if hours is not None:
+            if minutes is not None:
+                raise CommandError("Minutes and hours are one limit.", "one of the two")
+            minutes = 60 * hours
         said = None if price is None else price_in(str(price))
         if price is not None and said is None:
             raise CommandError(f"{price!r} is not a price.", '%trex budget --price "2.50 EUR"')
         per_hour, currency = said or (None, None)
         return self.do(made(
-            cmd.SetBudget, rounds=rounds, minutes=minutes, samples=samples, price_per_hour=per_hour, currency=currency
+            cmd.SetBudget, rounds=rounds, minutes=minutes, samples=samples, price_per_hour=per_hour, currency=currency,
+            money=money,
         ))  # fmt: skip
 
     def repeat(self, node: str, n: int = 2, *, dry_run: bool = False) -> Reply:
@@ -277,7 +289,7 @@ class Study:
     def weigh(self, command: cmd.Command) -> Weighed:
         """What a command would come to now, and whether a person should be asked once more before it. Changes nothing;
         raises `CommandError` where it would be refused."""
-        return weigh(command, Situation(self.tree, clock.time(), self.parts.settings.jobs))
+        return weigh(command, Situation(self.tree, clock.time(), self.parts.settings.jobs, self.parts.machine))
 
     def send(self, command: cmd.Command) -> Future[str]:
         """The same without waiting, for the widget: a future of the reply's text."""
@@ -393,7 +405,7 @@ class Study:
 
         def make(tree: Tree) -> tuple[Any, ...]:
             nonlocal said
-            handled = handle(command, Situation(tree, clock.time(), self.parts.settings.jobs))
+            handled = handle(command, Situation(tree, clock.time(), self.parts.settings.jobs, self.parts.machine))
             said = handled.text
             return handled.events
 

@@ -19,9 +19,9 @@ from trex_nb.core.training import Untrained
 from trex_nb.report import words
 from trex_nb.search.finalists import cost_of
 from trex_nb.search.tree import Tree
-from trex_nb.study.decide import is_minutes_spent
 from trex_nb.study.finalize import times
 from trex_nb.study.handle import Situation, handle
+from trex_nb.study.spending import is_spent
 
 LONG = 600.0
 """Seconds of compute from which on a person is asked once more."""
@@ -205,7 +205,9 @@ def _when(after: Tree, seconds: float) -> str:
         return "%trex run would start it."
     if after.is_paused:
         return "Paused: %trex resume would start it."
-    if is_minutes_spent(after):
+    if is_spent(after):
+        if after.budget.seconds < 60 * after.budget.minutes:
+            return "The budget's money is spent: it would wait for %trex budget --money."
         return "The budget's minutes are spent: it would wait for %trex budget --minutes."
     is_free = after.jobs > sum(r.is_training for n in after.nodes.values() for r in n.runs)
     starts = "Starts at once." if is_free else "Starts when a job slot is free."
@@ -217,7 +219,7 @@ def _left(tree: Tree) -> str:
 
 
 def _seconds_left(tree: Tree) -> float:
-    return 60 * tree.budget.minutes - tree.seconds
+    return tree.budget.seconds - tree.seconds
 
 
 def _ids(nodes: Sequence[Node]) -> str:

@@ -94,6 +94,8 @@ class Writer:
             except StaleError:
                 self.refresh()
                 continue
+            tree = self.tree
             for s in stamped:
-                self.tree = self.tree.apply(s)
+                tree = tree.apply(s)
+            self.tree = tree  # at once: other threads never see a half of what belongs together
             return events

@@ -1,0 +1,62 @@
+"""What a study's jobs take of a machine that is shared."""
+
+from __future__ import annotations
+
+import pytest
+
+from trex_nb.core import commands as cmd
+from trex_nb.core.ids import RunId
+from trex_nb.core.job import JobSpec
+from trex_nb.errors import CommandError
+from trex_nb.launch.fair import Machine
+from trex_nb.search.tree import Tree
+from trex_nb.study.handle import Situation, handle
+from trex_nb.study.sharing import Share, at_once, gpus_each, share_of, shared
+from trex_nb.testing import trees
+
+TWO = Machine(cores=2, memory_mb=8000)
+GPU = Machine(cores=8, memory_mb=8000, gpus=("0",))
+TREE = trees.tree_of()
+
+
+def test_more_jobs_than_the_machine_runs_are_said_to_wait() -> None:
+    said = handle(cmd.Auto(jobs=8), Situation(TREE, 0, 2, TWO)).text
+    assert "This machine has 2 cores and runs 2 of them at a time; the others wait." in said
+    assert at_once(2, Share(None, 0), TWO) == ""
+    assert at_once(8, Share(None, 0), None) == ""
+    assert at_once(4, Share(None, 0), GPU) == " This machine has 1 GPU and runs 1 of them at a time; the others wait."
+    assert at_once(4, Share(0.25, 0), GPU) == ""
+
+
+def test_a_job_takes_one_gpu_where_there_is_one() -> None:
+    assert [gpus_each(None, m) for m in (None, TWO, GPU)] == [0, 0, 1]
+    assert gpus_each(0.5, GPU) == 0.5
+    assert gpus_each(0, GPU) == 0
+
+
+@pytest.mark.parametrize("command", [cmd.Run(gpus=1), cmd.Auto(gpus=1)])
+def test_gpus_that_are_not_there_are_refused(command: cmd.Run | cmd.Auto) -> None:
+    with pytest.raises(CommandError) as refused:
+        handle(command, Situation(TREE, 0, 2, TWO))
+    assert str(refused.value) == f"This machine has no GPUs, not 1.\nTry: %trex {command.do} --gpus 0"
+
+
+def test_a_share_is_of_one_gpu() -> None:
+    with pytest.raises(CommandError, match=r"1\.5 GPUs cannot be had"):
+        share_of(cmd.Run(gpus=1.5), TREE, None)
+
+
+def test_what_was_said_once_holds_until_something_else_is_said() -> None:
+    situation = Situation(TREE, 0, 2, GPU)
+    first = handle(cmd.Run(gpus=0.5, priority=3), situation)
+    tree: Tree = situation.after(first.events)
+    assert (tree.gpus, tree.priority) == (0.5, 3)
+    assert handle(cmd.Run(), Situation(tree, 0, 2, GPU)).events == ()
+    (changed,) = handle(cmd.Run(priority=0), Situation(tree, 0, 2, GPU)).events
+    assert changed.kind == "jobs_allowed"
+    assert (changed.gpus, changed.priority) == (0.5, 0)
+
+
+def test_a_job_is_known_to_the_machine_by_its_study() -> None:
+    spec = shared(JobSpec(run=RunId("n1.1"), folder="/runs/n1.1", timeout=1), TREE, "/studies/qa", GPU)
+    assert (spec.study, spec.priority, spec.resources.gpus) == ("/studies/qa", 0, 1)
