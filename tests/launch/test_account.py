@@ -86,3 +86,10 @@ def test_other_displays_say_nothing(account: Account, told: list[JobUpdate]) -> 
     account.displayed({"text/plain": "hello", "image/png": "…"})
     account.tick()
     assert told == []
+
+
+@pytest.mark.parametrize("path", ["../n1.1/adapter", "/etc", "adapter/../../n1.1/adapter"])
+def test_weights_outside_the_job_s_folder_are_not_believed(account: Account, told: list[JobUpdate], path: str) -> None:
+    account.displayed({OUTCOME_MIME: {**OUTCOME, "checkpoint": {"kind": "adapter", "path": path}}})
+    account.end(None, "")
+    assert "is not inside the folder" in _ending(told).message

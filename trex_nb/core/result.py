@@ -5,9 +5,10 @@ A Failure is a value, not an exception: experiments fail as a matter of course, 
 
 from __future__ import annotations
 
+from pathlib import PurePosixPath
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from trex_nb.core.base import Frozen
 from trex_nb.core.ids import NodeId, RunId
@@ -115,10 +116,19 @@ class RowReport(Frozen):
 
 
 class Checkpoint(Frozen):
-    """Trained weights on disk. `path` is relative to the study's folder; None means the base model itself."""
+    """Trained weights on disk. `path` is relative to the study's folder (to its own, as a job states it) and leads
+    nowhere else; None means the base model itself."""
 
     kind: Literal["base", "adapter", "model"]
     path: str | None = None
+
+    @field_validator("path")
+    @classmethod
+    def _stays_inside(cls, path: str | None) -> str | None:
+        """A job is believed of its own weights alone, not of a sibling's."""
+        if path is not None and (PurePosixPath(path).is_absolute() or ".." in PurePosixPath(path).parts):
+            raise ValueError(f"{path} is not inside the folder")
+        return path
 
 
 class Start(Frozen):
