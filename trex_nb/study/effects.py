@@ -13,25 +13,12 @@ import logging
 import time
 import traceback
 from collections.abc import Callable, Coroutine, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from trex_nb.core import events as ev
 from trex_nb.core.ids import NodeId, RunId, node_id, node_of
-from trex_nb.core.job import (
-    Failed,
-    Finished,
-    JobId,
-    JobSpec,
-    JobUpdate,
-    NotSaved,
-    Progressed,
-    Queued,
-    Resources,
-    Saved,
-    Started,
-)
+from trex_nb.core.job import Failed, JobId, JobSpec, JobUpdate, Resources, Saved
 from trex_nb.core.node import Run, Status
 from trex_nb.core.plan import Proposal
 from trex_nb.core.protocols import Assignment, Job
@@ -40,7 +27,6 @@ from trex_nb.core.sealed import SealedScore
 from trex_nb.core.task import Split, Task
 from trex_nb.core.training import Untrained
 from trex_nb.errors import EvaluationError, TrexError
-from trex_nb.search.halving import steps_done, steps_left
 from trex_nb.search.tree import Tree, attempt_of
 from trex_nb.store.artifacts import StudyFolder
 from trex_nb.store.sealed import SealedLog
@@ -52,9 +38,9 @@ from trex_nb.study.grants import grant
 from trex_nb.study.parts import Parts
 from trex_nb.study.retry import NOT_STARTED, Again, given_up, next_attempt, next_scoring, unscored
 from trex_nb.study.sharing import gpus_each, shared
+from trex_nb.study.told import hopeless_end, kept, told
 from trex_nb.study.writer import Writer
 
-_POINTS_PER_RUN = 60
 _SHORTEST_TIMEOUT = 900.0
 _PATIENCE = 10
 _LOOK_AGAIN = 0.2
@@ -186,7 +172,7 @@ class Effects:
 
     def _there(self, saved: Start | None) -> Start | None:
         """A saved state, unless somebody removed it: then the run begins again, to the same end."""
-        return saved if saved and (self._folder.path / str(saved.checkpoint.path)).is_dir() else None
+        return saved if saved and self._is_there(saved.checkpoint) else None
 
     async def reuse(self, i: d.Reuse) -> None:
         """Serve a run from history."""
@@ -349,31 +335,16 @@ class Effects:
         self._writer.append(learnt, "researcher")
 
     async def _on_update(self, run: RunId, update: JobUpdate) -> None:
-        now = self._writer.tree.run(run)
-        if isinstance(update, Queued):
-            self._append([ev.JobQueued(run=run, why=update.why, line=update.line)], "executor")
-        elif isinstance(update, Started):
-            self._append([ev.JobStarted(run=run, pid=update.pid, line=update.line)], "executor")
-        elif isinstance(update, Progressed):
-            if _is_worth_keeping(now, update):
-                self._append([ev.JobProgressed(run=run, **update.model_dump(exclude={"kind"}))], "executor")
-        elif isinstance(update, Finished):
-            checkpoint = _rooted(update.checkpoint, now.folder)
-            event = ev.JobFinished(run=run, checkpoint=checkpoint, cost=update.cost, line=update.line, rows=update.rows)
-            self._append([event], "executor")
-        elif isinstance(update, Saved):
-            checkpoint = _rooted(update.checkpoint, now.folder)
-            state = ev.CheckpointSaved(
-                run=run, step=update.step, checkpoint=checkpoint, line=update.line, is_asked=update.is_asked
-            )
-            if not (self._folder.path / str(checkpoint.path)).is_dir() and not update.is_asked:
-                return  # nobody watched when it was saved, and the job has a newer one by now
-            self._append([state], "executor")
-            await self._tidy(run)
-        elif isinstance(update, NotSaved):
-            self._writer.append(lambda tree: _unstartable(tree, run, update), "executor")
-        else:
-            await self._on_failure(now, update)
+        if isinstance(update, Failed):
+            await self._on_failure(self._writer.tree.run(run), update)
+        elif not isinstance(update, Saved):
+            self._writer.append(lambda tree: told(tree, run, update), "executor")
+        elif update.is_asked or self._is_there(kept(self._writer.tree.run(run), update)):
+            self._writer.append(lambda tree: told(tree, run, update), "executor")
+            await self._tidy(run)  # else nobody watched when it was saved, and the job has a newer one by now
+
+    def _is_there(self, checkpoint: Checkpoint) -> bool:
+        return (self._folder.path / str(checkpoint.path)).is_dir()
 
     async def _tidy(self, run: RunId) -> None:
         """Make room on the disk; that it cannot be made is no reason to end a run."""
@@ -384,7 +355,7 @@ class Effects:
 
     async def _on_failure(self, run: Run, update: Failed) -> None:
         if run.called_off and not run.stop_requested and update.failure.kind in ("stopped", "lost"):
-            self._end_run(run.id, _hopeless(run, update), update.cost)
+            self._end_run(run.id, hopeless_end(run, update), update.cost)
             return
         ended = attempt_of(run, update.failure, update.cost.seconds)
         found = next_attempt(run, ended, self._parts.settings.retry_waits)
@@ -446,41 +417,6 @@ def _proposal_events(tree: Tree, request: int, proposal: Proposal) -> list[ev.Ev
         for node, plan in zip(nodes, proposal.plans, strict=True)
     ]
     return [made, *new]
-
-
-def _unstartable(tree: Tree, run: RunId, update: NotSaved) -> list[ev.Event]:
-    """The answer to requests that waited for weights which could not be saved."""
-    waiting = [r.request for r in tree.requests.values() if r.of_run == run and r.start is None]
-    reason = (
-        f"{run} could not save its state at step {update.step}: {update.reason}. It goes on. Try: make room on disk"
-    )
-    return [ev.ProposalFailed(request=r, reason=reason) for r in waiting]
-
-
-def _hopeless(run: Run, update: Failed) -> Failure:
-    """The end of a run that was called off: how far it came, why, and what that saved."""
-    ended = replace(run, cost=update.cost)
-    left = steps_left(ended)
-    at = f"at step {steps_done(ended)} of {steps_done(ended) + left}"
-    message = f"Stopped {at}: {run.called_off}, {left} steps saved."
-    return Failure(stage="train", kind="hopeless", message=message, log=update.failure.log)
-
-
-def _is_worth_keeping(run: Run, update: Progressed) -> bool:
-    """Thin a long curve to about `_POINTS_PER_RUN` points, keeping held-out losses and the end. A run that goes on
-    tells again what is on record."""
-    last = run.curve[-1].step if run.curve else 0
-    if update.step <= last:
-        return False
-    apart = update.step - last >= update.total / _POINTS_PER_RUN
-    return apart or update.eval_loss is not None or update.step == update.total
-
-
-def _rooted(checkpoint: Checkpoint, folder: str) -> Checkpoint:
-    """A job names its checkpoint relative to its folder; the study relative to its own."""
-    if checkpoint.path is None:
-        return checkpoint
-    return checkpoint.model_copy(update={"path": f"{folder}/{checkpoint.path}"})
 
 
 _EFFECTS: dict[type, Callable[[Effects, Any], Coroutine[Any, Any, None]]] = {
