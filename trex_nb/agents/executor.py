@@ -15,6 +15,7 @@ from typing import Any
 
 from trex_nb.core.base import Frozen
 from trex_nb.core.job import JobSpec
+from trex_nb.core.ngrams import NGRAMS_FILE
 from trex_nb.core.protocols import Assignment
 from trex_nb.core.result import Failure
 from trex_nb.core.training import Trained, Untrained
@@ -33,11 +34,20 @@ class TemplateExecutor:
             folder=str(assignment.folder),
             timeout=assignment.timeout,
             resources=assignment.resources,
+            reads=tuple(str(path) for path in _read_by(assignment)),
+            writes=(str(assignment.train_file.parent),),
         )
 
     async def repair(self, assignment: Assignment, failure: Failure) -> JobSpec | None:
         """Try once more what failed through no fault of the plan."""
         return await self.prepare(assignment) if failure.retryable else None
+
+
+def _read_by(assignment: Assignment) -> list[Path]:
+    """The files and folders that the notebook reads, as far as they are there."""
+    ngrams = assignment.train_file.with_name(NGRAMS_FILE)
+    weights = assignment.resume or assignment.start
+    return [p for p in (assignment.train_file, ngrams, weights) if p is not None and p.exists()]
 
 
 def notebook(assignment: Assignment) -> dict[str, Any]:

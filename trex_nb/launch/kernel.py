@@ -50,13 +50,13 @@ def start_runner(folder: JobFolder, lock: int) -> None:
     command = [sys.executable, "-P", "-m", "trex_nb.launch.runner", str(folder.path), str(lock)]
     with folder.log.open("ab") as log:
         process = subprocess.Popen(  # noqa: S603  our own module
-            command, cwd=folder.path, env=_runner_environment(), pass_fds=(lock,), start_new_session=True,
+            command, cwd=folder.path, env=runner_environment(), pass_fds=(lock,), start_new_session=True,
             stdin=subprocess.DEVNULL, stdout=log, stderr=log,
         )  # fmt: skip
     threading.Thread(target=process.wait, name=f"reap {process.pid}", daemon=True).start()
 
 
-def _runner_environment() -> dict[str, str]:
+def runner_environment() -> dict[str, str]:
     """A clean environment in which `trex_nb` is found even where it runs from a checkout."""
     environment = clean(os.environ)
     home = Path(__file__).parents[2]

@@ -11,6 +11,7 @@ from trex_nb.core.protocols import Evaluator, Executor, Launcher, Researcher, Se
 from trex_nb.evaluate.client import ProcessEvaluator
 from trex_nb.evaluate.general import PROSE
 from trex_nb.launch.kernel import KernelLauncher
+from trex_nb.launch.ray import RayLauncher
 from trex_nb.search.policies import AsChosen
 from trex_nb.settings import Settings
 from trex_nb.store.artifacts import StudyFolder
@@ -33,8 +34,8 @@ class Parts:
 
 
 def default_parts(folder: StudyFolder, created: StudyCreated, settings: Settings) -> Parts:
-    """SQLite, the offline Researcher, the template Executor, background kernels, the evaluator process, and the
-    policy that the person chose."""
+    """SQLite, the offline Researcher, the template Executor, background kernels (here, or in the Ray cluster that
+    the settings name), the evaluator process, and the policy that the person chose."""
     task, data = created.task, created.data
     evaluator = ProcessEvaluator(
         folder.path, base_path(task.base_model), train_file=folder.train_file,
@@ -45,7 +46,7 @@ def default_parts(folder: StudyFolder, created: StudyCreated, settings: Settings
         store=SqliteStore(folder.database),
         researcher=OfflineResearcher(task.seed),
         executor=TemplateExecutor(),
-        launcher=KernelLauncher(),
+        launcher=RayLauncher(settings.ray, settings.storage) if settings.ray else KernelLauncher(),
         evaluator=evaluator,
         policy=AsChosen(),
         settings=settings,
