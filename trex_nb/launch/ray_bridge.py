@@ -25,6 +25,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TextIO
 
+sys.modules["rfc3987_syntax"] = None  # type: ignore[assignment]  # optional to jsonschema; most of Ray's import time
+
 import ray
 from pydantic import TypeAdapter
 from ray import exceptions
