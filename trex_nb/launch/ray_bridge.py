@@ -327,6 +327,8 @@ async def _serve(bridge: Bridge, answers: _Answers, request: dict[str, Any]) -> 
             await bridge.follow(request["follow"])
     except Exception as error:  # noqa: BLE001  the answer to who asked
         answers.write(request["id"], error)
+        if not ray.is_initialized():  # the next bridge makes a connection of its own
+            os._exit(1)
     else:
         answers.write(request["id"])
 

@@ -8,6 +8,7 @@ It takes no cores, runs on the head node where that can be, and ends when somebo
 from __future__ import annotations
 
 import asyncio
+import math
 import shutil
 import tempfile
 import time
@@ -50,8 +51,8 @@ class Keeper:
         """Hand the job to Ray; what it reads is in its depot."""
         asked = self._spec.resources
         task = ray.remote(run_on_node).options(
-            num_cpus=asked.cores, num_gpus=asked.gpus, memory=int(asked.memory_mb * 2**20), max_retries=0,
-            name=self._job,
+            num_cpus=asked.cores, num_gpus=asked.gpus if asked.gpus <= 1 else math.ceil(asked.gpus),
+            memory=int(asked.memory_mb * 2**20), max_retries=0, name=self._job,
         )  # fmt: skip
         me = ray.get_runtime_context().current_actor
         self._task = task.remote(self._spec.model_dump_json(), self._storage, self._job, me)
