@@ -17,8 +17,13 @@ from typing import Any
 import pytest
 
 SMALL = {"object_store_memory": 80 << 20, "include_log_monitor": False}
-QUICK = {"health_check_period_ms": 500, "health_check_failure_threshold": 4, "health_check_initial_delay_ms": 500}
-"""So that a node that is gone is missed within seconds."""
+QUICK = {
+    "health_check_period_ms": 500,
+    "health_check_failure_threshold": 4,
+    "health_check_initial_delay_ms": 500,
+    "worker_niceness": 0,
+}
+"""A node that is gone is missed within seconds, and workers do not step back behind what else this machine does."""
 
 
 @dataclass(frozen=True, slots=True)

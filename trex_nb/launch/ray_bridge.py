@@ -19,6 +19,7 @@ import os
 import socket
 import sys
 import threading
+import time
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -55,9 +56,11 @@ from trex_nb.launch.ray_mirror import Mirror
 LISTEN, LOOK, AGAIN = 30.0, 0.25, 1.0
 """Seconds that a question to a keeper may stay open, between two looks for wishes, and before a keeper that could not
 be reached is asked again."""
-CONNECT = 5.0
+CONNECT, SILENCE, WATCH = 5.0, 15.0, 5.0
+"""Seconds that a machine has to take a connection, that a cluster has to say which nodes it has, and between two such
+questions."""
 TRIES = 3
-"""Seconds that a machine has to take a connection, and how often a file is tried to be fetched."""
+"""How often a file is tried to be fetched."""
 _UPDATE: TypeAdapter[JobUpdate] = TypeAdapter(JobUpdate)
 
 
@@ -281,6 +284,22 @@ def connect(address: str) -> None:
         raise LaunchError(f"No Ray cluster can be reached at {address}: {said[0]}", hint) from error
 
 
+def watch_over() -> None:
+    """End this process when the cluster does not answer: Ray may wait for ever for one that is gone. Whoever needs the
+    cluster starts another bridge, and hears whether it can be reached. Does not return."""
+    while True:
+        alarm = threading.Timer(SILENCE, os._exit, [1])
+        alarm.daemon = True
+        alarm.start()
+        try:
+            ray.nodes()
+        except Exception as error:  # noqa: BLE001  Ray raises about anything here
+            sys.stderr.write(f"{type(error).__name__}: {error}\n")
+            os._exit(1)
+        alarm.cancel()
+        time.sleep(WATCH)
+
+
 class _Answers:
     """Writes answers, one line each."""
 
@@ -327,8 +346,6 @@ async def _serve(bridge: Bridge, answers: _Answers, request: dict[str, Any]) -> 
             await bridge.follow(request["follow"])
     except Exception as error:  # noqa: BLE001  the answer to who asked
         answers.write(request["id"], error)
-        if not ray.is_initialized():  # the next bridge makes a connection of its own
-            os._exit(1)
     else:
         answers.write(request["id"])
 
@@ -345,6 +362,7 @@ def main(arguments: list[str]) -> int:
         answers.write(0, error)
         return 1
     answers.write(0)
+    threading.Thread(target=watch_over, daemon=True).start()
     asyncio.run(serve(Bridge(address, storage), answers))
     os._exit(0)  # threads that wait for the cluster are not waited for
 
