@@ -1,12 +1,13 @@
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from pathlib import Path
 
 import nbformat
 import pytest
 
-from trex_nb.agents.executor import notebook
+from trex_nb.agents.executor import TemplateExecutor, notebook
 from trex_nb.core.recipe import DataRecipe, Dedup
 from trex_nb.core.training import FullTraining, LoraTraining
 from trex_nb.testing.executors import assignment
@@ -50,3 +51,14 @@ def test_where_training_starts_or_goes_on_is_named_relative_to_the_notebook(tmp_
     for made, how in ((forked, "start"), (resumed, "resume")):
         sources = [c["source"] for c in made["cells"]]
         assert f'trained = fit(base, rows, config, {how}="../n4.2/checkpoint-60")' in sources
+
+
+def test_the_job_s_spec_names_what_the_notebook_reads(tmp_path: Path) -> None:
+    asked = assignment(tmp_path)
+    state = tmp_path / "runs" / "n4.2" / "checkpoint-60"
+    state.mkdir(parents=True)
+    asked.train_file.parent.mkdir(parents=True, exist_ok=True)
+    asked.train_file.touch()
+    spec = asyncio.run(TemplateExecutor().prepare(replace(asked, resume=state)))
+    assert spec.reads == (str(asked.train_file), str(state))
+    assert spec.writes == (str(asked.train_file.parent),)

@@ -12,5 +12,9 @@ this very process, for debugging) writes the same files there, so one handle (`j
     kernel.json       `jupyter console --existing kernel.json` opens a console on the live kernel
     runner.json, heartbeat, runner.log   who runs it, its last sign of life, what it complained about
 
+A job in a Ray cluster (`ray`) has such a folder on its node, and its mirror here: `ray.json` says where the job was
+handed to, the lock is held by whoever follows it (`ray_bridge`), and `kernel.json`, `runner.json` and `heartbeat` are
+not there. CLUSTERS.md is for who has a cluster.
+
 Linux and macOS: locks, sessions and process groups are POSIX.
 """
