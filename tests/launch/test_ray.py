@@ -15,7 +15,7 @@ import nbformat
 import psutil
 import pytest
 
-from tests.ray_cluster import RayCluster
+from tests.ray_cluster import RayCluster, start
 from trex_nb.core.job import Failed, Finished, JobSpec, JobUpdate, Queued, Resources, Saved, Started
 from trex_nb.core.protocols import Job
 from trex_nb.core.result import Failure
@@ -173,12 +173,12 @@ def test_a_job_outlives_its_submitter_and_is_found_by_name(ray_cluster: RayClust
     go = tmp_path / "go"
     wait = f"import time\nfrom pathlib import Path\nwhile not Path({str(go)!r}).exists():\n    time.sleep(0.02)"
     spec = notebook_job(tmp_path / "job", [wait, GOOD])
-    start = (
+    code = (
         "import asyncio, sys; from trex_nb.core.job import JobSpec; from trex_nb.launch.ray import RayLauncher\n"
         "asyncio.run(RayLauncher(sys.argv[1]).submit(JobSpec.model_validate_json(sys.argv[2])))\n"
         "print('submitted', flush=True); sys.stdin.read()"
     )
-    command = [sys.executable, "-c", start, ray_cluster.address, spec.model_dump_json()]
+    command = [sys.executable, "-c", code, ray_cluster.address, spec.model_dump_json()]
     environ = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     with subprocess.Popen(command, env=environ, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as starter:
         assert starter.stdout is not None
@@ -262,6 +262,29 @@ def test_a_job_whose_cluster_is_gone_is_lost_for_good(tmp_path: Path, monkeypatc
     updates = asyncio.run(scenario())
     assert [u.line for u in updates] == [1, 2]
     assert (_failure(updates).kind, _failure(updates).retryable) == ("lost", True)
+
+
+def test_a_job_whose_cluster_goes_down_is_lost_and_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(launch_ray, "PATIENCE", 1.0)
+    monkeypatch.setattr(launch_ray, "AGAIN", 0.5)
+    (tmp_path / "ray").mkdir()
+    cluster = start(tmp_path / "ray", cores=(1,))
+
+    async def scenario() -> list[JobUpdate]:
+        job = await RayLauncher(cluster.address).submit(notebook_job(tmp_path / "job", [SLOW]))
+        kernel = psutil.Process((await until_started(job)).pid)
+        await asyncio.to_thread(cluster.end)
+        updates = await everything(job)
+        await _gone(kernel)
+        return updates
+
+    try:
+        failure = _failure(asyncio.run(scenario()))
+    finally:
+        cluster.end()
+    assert (failure.stage, failure.kind, failure.retryable) == ("infra", "lost", True)
 
 
 def test_a_job_that_was_never_handed_over_is_lost(ray_cluster: RayCluster, tmp_path: Path) -> None:

@@ -4,6 +4,9 @@ needed for these."""
 from __future__ import annotations
 
 import asyncio
+import os
+import subprocess
+import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -16,6 +19,7 @@ from trex_nb.core.job import Failed, Finished, JobSpec, Progressed, Resources, S
 from trex_nb.core.result import Checkpoint, Cost
 from trex_nb.errors import LaunchError
 from trex_nb.launch import failures
+from trex_nb.launch.environment import JOB_VARIABLE
 from trex_nb.launch.files import JobFolder
 from trex_nb.launch.ray_depot import (
     CHUNK,
@@ -31,6 +35,7 @@ from trex_nb.launch.ray_depot import (
 )
 from trex_nb.launch.ray_keeper import Keeper, why_it_waits
 from trex_nb.launch.ray_mirror import Mirror
+from trex_nb.launch.ray_node import working_folder
 
 NODES = [{"CPU": 4.0, "memory": 8 * 2.0**30}, {"CPU": 2.0, "GPU": 1.0, "memory": 4 * 2.0**30}]
 
@@ -111,6 +116,27 @@ def test_what_lies_in_the_study_travels_and_the_rest_is_where_it_is() -> None:
     assert there.folder == "/tmp/work/runs/n1.1"
     assert there.reads == ("/tmp/work/data/train.jsonl", "/models/base")
     assert there.writes == ("/tmp/work/data",)
+
+
+def test_a_node_tidies_up_what_lost_jobs_left_and_leaves_running_ones_alone() -> None:
+    work, lock = working_folder()
+    lost, freed = working_folder()
+    os.close(freed)
+    folder = JobFolder(lost / "runs" / "n1.1")
+    folder.path.mkdir(parents=True)
+    folder.write_spec(JobSpec(run=RunId("n1.1"), folder=str(folder.path), timeout=1))
+    code = "import sys; print('up', flush=True); sys.stdin.read()"
+    environ = {**os.environ, JOB_VARIABLE: str(folder.path)}
+    with subprocess.Popen(
+        [sys.executable, "-c", code], env=environ, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as orphan:
+        assert orphan.stdout is not None
+        orphan.stdout.readline()
+        new, again = working_folder()
+        assert orphan.wait(timeout=60) < 0
+    assert (work.exists(), lost.exists(), new.exists()) == (True, False, True)
+    os.close(lock)
+    os.close(again)
 
 
 @pytest.mark.parametrize("name", ["../n2.1/adapter", "/etc", "."])

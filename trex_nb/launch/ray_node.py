@@ -25,7 +25,11 @@ from trex_nb.launch import failures
 from trex_nb.launch.files import JobFolder, is_last, write_atomically
 from trex_nb.launch.job import FolderJob
 from trex_nb.launch.kernel import runner_environment
+from trex_nb.launch.processes import end_leftovers
 from trex_nb.launch.ray_depot import MOST_WITHOUT_STORAGE, Depot, depot_of, fetch, here, inside, send
+
+WORK = "trex-ray-"
+"""How the name of a working folder begins."""
 
 LOOK, LEAVE = 0.5, 5.0
 """Seconds between two questions for wishes, and that a runner has to leave by itself after its last word."""
@@ -42,13 +46,37 @@ def run_on_node(spec: str, storage: str | None, job: str, keeper: Any) -> None:
         return ray.get(getattr(keeper, method).remote(*arguments))
 
     call("begin")
-    work = Path(tempfile.mkdtemp(prefix="trex-ray-"))
+    work, lock = working_folder()
     try:
         asked = JobSpec.model_validate_json(spec)
         most = float("inf") if storage else MOST_WITHOUT_STORAGE
         conduct(here(asked, work), work, depot_of(storage, job, call), call, most)
     finally:
         shutil.rmtree(work, ignore_errors=True)
+        os.close(lock)
+
+
+def working_folder() -> tuple[Path, int]:
+    """A new folder, and the lock that says that it is in use. What jobs left on this machine whose Ray worker had no
+    time to tidy up (Ray kills a worker's children with it) goes first."""
+    for left in Path(tempfile.gettempdir()).glob(f"{WORK}*"):
+        with contextlib.suppress(OSError):  # another user's, or just gone
+            _remove(left)
+    while True:
+        work = Path(tempfile.mkdtemp(prefix=WORK))
+        lock = JobFolder(work).lock()
+        if lock is not None:  # otherwise somebody who tidies up has it already
+            return work, lock
+
+
+def _remove(left: Path) -> None:
+    lock = JobFolder(left).lock()
+    if lock is None:
+        return
+    for spec in left.glob("*/*/spec.json"):
+        end_leftovers(JobFolder(spec.parent))
+    shutil.rmtree(left, ignore_errors=True)
+    os.close(lock)
 
 
 def conduct(spec: JobSpec, work: Path, depot: Depot, call: Call, most: float) -> None:
