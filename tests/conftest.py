@@ -9,6 +9,8 @@ from hypothesis import settings
 settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
 
+pytest_plugins = ["tests.ray_cluster"]
+
 
 @pytest.fixture(scope="session", autouse=True)
 def _machine_of_their_own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:

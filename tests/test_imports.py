@@ -28,6 +28,10 @@ def test_the_notebook_s_modules_bring_no_training_stack(module: str) -> None:
     assert brought_by(f"import trex_nb.{module}") & TRAINING == set()
 
 
+def test_a_cluster_s_libraries_come_in_when_there_is_one() -> None:
+    assert brought_by("import trex_nb.study.start") & {"ray", "fsspec"} == set()
+
+
 @pytest.mark.parametrize("module", ["core.events", "core.protocols", "search.tree", "search.uct", "search.surrogate"])
 def test_the_pure_floors_do_no_io(module: str) -> None:
     assert brought_by(f"import trex_nb.{module}") & (TRAINING | {"sqlite3", "IPython", "ipywidgets"}) == set()

@@ -19,3 +19,9 @@ def test_a_price_is_a_number_with_a_currency(text: str, price: tuple[float, str]
 def test_the_price_of_an_hour_comes_from_the_environment() -> None:
     assert Settings.from_environment({"TREX_PRICE_PER_HOUR": "2 EUR"}).price == (2.0, "EUR")
     assert Settings.from_environment({}).price is None
+
+
+def test_a_cluster_and_its_storage_are_named_in_the_environment() -> None:
+    made = Settings.from_environment({"TREX_RAY": "auto", "TREX_STORAGE": "s3://bucket/trex"})
+    assert (made.ray, made.storage) == ("auto", "s3://bucket/trex")
+    assert (Settings.from_environment({}).ray, Settings.from_environment({"TREX_RAY": ""}).ray) == (None, None)

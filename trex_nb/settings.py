@@ -14,21 +14,28 @@ class Settings:
     """`root` is the folder of all studies, `jobs` how many jobs run at a time unless the person says otherwise,
     `patience` how many seconds a command waits for an answer before it returns without one, `price` what an hour of
     compute costs, with its currency ("2.50 EUR"), where the person said. `retry_waits` are the seconds before each
-    retry of what was lost without getting any further; there are as many retries as waits."""
+    retry of what was lost without getting any further; there are as many retries as waits. `ray` is the address of the
+    Ray cluster that runs the jobs (None: this machine does), and `storage` the fsspec URL through which their files
+    travel there."""
 
     root: Path
     jobs: int
     patience: float = 5.0
     price: tuple[float, str] | None = None
     retry_waits: tuple[float, ...] = (0.0, 8.0, 30.0)
+    ray: str | None = None
+    storage: str | None = None
 
     @classmethod
     def from_environment(cls, env: Mapping[str, str] = os.environ) -> Settings:
-        """`TREX_HOME` (default `.trex` in the working directory), `TREX_JOBS` (default: one per core, at most 4) and
-        `TREX_PRICE_PER_HOUR` ("2.50 EUR"; default: none, costs are told in minutes)."""
+        """`TREX_HOME` (default `.trex` in the working directory), `TREX_JOBS` (default: one per core, at most 4),
+        `TREX_PRICE_PER_HOUR` ("2.50 EUR"; default: none, costs are told in minutes), `TREX_RAY` (auto, host:port or
+        ray://host:10001; default: none) and `TREX_STORAGE` (s3://bucket/trex, /shared/trex; default: none)."""
         jobs = int(env["TREX_JOBS"]) if env.get("TREX_JOBS", "").isdigit() else min(4, os.cpu_count() or 1)
         price = price_in(env.get("TREX_PRICE_PER_HOUR", ""))
-        return cls(root=Path(env.get("TREX_HOME", ".trex")).absolute(), jobs=max(1, jobs), price=price)
+        root = Path(env.get("TREX_HOME", ".trex")).absolute()
+        ray, storage = env.get("TREX_RAY") or None, env.get("TREX_STORAGE") or None
+        return cls(root=root, jobs=max(1, jobs), price=price, ray=ray, storage=storage)
 
 
 def price_in(text: str) -> tuple[float, str] | None:

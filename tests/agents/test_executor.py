@@ -58,6 +58,10 @@ def test_the_job_is_given_what_it_reads_and_no_more(tmp_path: Path) -> None:
     asked = replace(
         assignment(tmp_path), start=tmp_path / "start", reads=(tmp_path / "model",), limits=Limits(file_mb=5)
     )  # fmt: skip
+    asked.train_file.parent.mkdir(parents=True)
+    asked.train_file.touch()
+    for folder in ("start", "model"):
+        (tmp_path / folder).mkdir()
     spec = asyncio.run(TemplateExecutor().prepare(asked))
     assert spec.reads == (str(asked.train_file), str(tmp_path / "start"), str(tmp_path / "model"))
     assert spec.writes == (str(asked.train_file.parent),)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.ray_cluster import RayCluster
 from trex_nb.core.ids import RunId
 from trex_nb.core.job import Failed, Finished, JobSpec, JobUpdate, Progressed, Started
 from trex_nb.core.result import Checkpoint, Cost, Failure
@@ -15,6 +16,7 @@ from trex_nb.launch.inline import InlineLauncher
 from trex_nb.launch.kernel import KernelLauncher
 from trex_nb.launch.mark import can_mark
 from trex_nb.launch.pool import Pool
+from trex_nb.launch.ray import RayLauncher
 from trex_nb.testing.launchers import (
     BAD,
     DEAF,
@@ -78,6 +80,14 @@ class TestInlineLauncher(LauncherContract):
     @pytest.fixture
     def launcher(self) -> InlineLauncher:
         return InlineLauncher()
+
+
+class TestRayLauncher(LauncherContract):
+    """In a cluster of several nodes; files go through the job's keeper."""
+
+    @pytest.fixture
+    def launcher(self, ray_cluster: RayCluster) -> RayLauncher:
+        return RayLauncher(ray_cluster.address)
 
 
 class Holding(FakeLauncher):

@@ -15,6 +15,7 @@ from typing import Any
 
 from trex_nb.core.base import Frozen
 from trex_nb.core.job import JobSpec
+from trex_nb.core.ngrams import NGRAMS_FILE
 from trex_nb.core.protocols import Assignment
 from trex_nb.core.result import Failure
 from trex_nb.core.training import Trained, Untrained
@@ -35,7 +36,7 @@ class TemplateExecutor:
             timeout=assignment.timeout,
             resources=assignment.resources,
             limits=assignment.limits,
-            reads=_reads(assignment),
+            reads=tuple(str(path) for path in _read_by(assignment)),
             writes=(str(assignment.train_file.parent),),
         )
 
@@ -45,9 +46,12 @@ class TemplateExecutor:
         return await self.prepare(assignment) if may_pass else None
 
 
-def _reads(assignment: Assignment) -> tuple[str, ...]:
-    given = (assignment.train_file, assignment.start, assignment.resume, *assignment.reads)
-    return tuple(str(path) for path in given if path is not None)
+def _read_by(assignment: Assignment) -> list[Path]:
+    """The files and folders that the notebook reads, as far as they are there."""
+    ngrams = assignment.train_file.with_name(NGRAMS_FILE)
+    weights = assignment.resume or assignment.start
+    named = (assignment.train_file, ngrams, weights, *assignment.reads)
+    return [path for path in named if path is not None and path.exists()]
 
 
 def notebook(assignment: Assignment) -> dict[str, Any]:

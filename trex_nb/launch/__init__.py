@@ -14,5 +14,9 @@ this very process, for debugging) writes the same files there, so one handle (`j
 
 Walls stand around a job's kernel (`walls`, by `landlock` and `seccomp`); its runner watches what it takes (`meter`).
 
+A job in a Ray cluster (`ray`) has such a folder on its node, and its mirror here: `ray.json` says where the job was
+handed to, the lock is held by whoever follows it (`ray_bridge`), and `kernel.json`, `runner.json` and `heartbeat` are
+not there. CLUSTERS.md is for who has a cluster.
+
 Linux and macOS: locks, sessions and process groups are POSIX.
 """

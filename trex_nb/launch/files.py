@@ -76,6 +76,15 @@ class JobFolder:
     def _lock(self) -> Path:
         return self.path / "runner.lock"
 
+    @property
+    def placement(self) -> Path:
+        """Where the job was handed to, if it does not run on this machine."""
+        return self.path / "ray.json"
+
+    def is_elsewhere(self) -> bool:
+        """Whether the job was handed to a cluster."""
+        return self.placement.exists()
+
     def submitted(self) -> bool:
         """Whether the job was ever handed to a launcher."""
         return self._spec.exists()

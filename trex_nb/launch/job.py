@@ -87,6 +87,10 @@ class FolderJob:
 def attach(job: JobId) -> FolderJob | None:
     """The handle of a job that was submitted, by whomever; None if it never was."""
     folder = JobFolder(Path(job))
+    if folder.submitted() and folder.is_elsewhere():
+        from trex_nb.launch.ray import placed_job  # noqa: PLC0415  builds on this module
+
+        return placed_job(folder)
     return FolderJob(folder) if folder.submitted() else None
 
 

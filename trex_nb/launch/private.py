@@ -16,7 +16,8 @@ SOCKETS = "trex-"
 _SHORT = Path("/tmp")  # noqa: S108  made by mkdtemp, of its user alone
 _MOST_PATH = 80
 _HUB_CACHE = Path("home/.cache/huggingface/hub")
-_CACHED = ("models--", "datasets--")
+CACHED = ("models--", "datasets--")
+"""How folders in the hub's cache begin."""
 
 
 def private_folder() -> Path:
@@ -42,7 +43,7 @@ def show_models(folder: Path, reads: Iterable[str]) -> None:
     cache = folder / _HUB_CACHE
     cache.mkdir(parents=True)
     for place in map(Path, reads):
-        if place.name.startswith(_CACHED):
+        if place.name.startswith(CACHED):
             (cache / place.name).symlink_to(place)
 
 

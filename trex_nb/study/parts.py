@@ -15,6 +15,7 @@ from trex_nb.launch.fair import Machine
 from trex_nb.launch.kernel import KernelLauncher
 from trex_nb.launch.machine import gpus, this_machine
 from trex_nb.launch.pool import Pool
+from trex_nb.launch.ray import RayLauncher
 from trex_nb.search.policies import AsChosen
 from trex_nb.settings import Settings
 from trex_nb.store.artifacts import StudyFolder
@@ -44,8 +45,8 @@ class Parts:
 
 
 def default_parts(folder: StudyFolder, created: StudyCreated, settings: Settings) -> Parts:
-    """SQLite, the offline Researcher, the template Executor, background kernels, the evaluator process, and the
-    policy that the person chose."""
+    """SQLite, the offline Researcher, the template Executor, background kernels (here, or in the Ray cluster that
+    the settings name), the evaluator process, and the policy that the person chose."""
     task, data = created.task, created.data
     evaluator = ProcessEvaluator(
         folder.path, base_path(task.base_model), train_file=folder.train_file,
@@ -57,7 +58,7 @@ def default_parts(folder: StudyFolder, created: StudyCreated, settings: Settings
         store=SqliteStore(folder.database),
         researcher=OfflineResearcher(task.seed),
         executor=TemplateExecutor(),
-        launcher=KernelLauncher(pool),
+        launcher=RayLauncher(settings.ray, settings.storage) if settings.ray else KernelLauncher(pool),
         evaluator=evaluator,
         policy=AsChosen(),
         settings=settings,
