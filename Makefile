@@ -34,6 +34,9 @@ fix: .venv/test                 ## format and mend what can be mended by machine
 bench: .venv/bench              ## the benchmarks, each beside a rival (an hour or more)
 	$(BIN)/python -m tests.benchmarks.load
 	$(BIN)/python -m tests.benchmarks.jobs
+	$(BIN)/python -m tests.benchmarks.throughput
+	$(BIN)/python -m tests.benchmarks.overhead
+	$(BIN)/python -m tests.benchmarks.memory
 	$(BIN)/python -m tests.benchmarks.data
 	$(BIN)/python -m tests.benchmarks.estimates
 	$(BIN)/python -m tests.benchmarks.stopping --curves reports/stopping.jsonl
