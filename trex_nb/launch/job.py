@@ -7,14 +7,15 @@ import os
 from collections.abc import AsyncIterator
 from pathlib import Path
 
-from trex_nb.core.job import Failed, JobId, JobSpec, JobUpdate
+from trex_nb.core.job import Failed, JobId, JobSpec, JobUpdate, Started
 from trex_nb.errors import LaunchError
 from trex_nb.launch import failures
 from trex_nb.launch.files import JobFolder, is_last
 from trex_nb.launch.processes import end_leftovers
 
-POLL = 0.2
-"""Seconds between two looks at a job's events."""
+POLL, EAGER, CALMER = 0.2, 0.02, 1.05
+"""Seconds between two looks at a job's events; between those of somebody who waits for its start or for its first
+point; and by what factor these grow with each look (it takes some four seconds)."""
 
 
 class FolderJob:
@@ -33,18 +34,21 @@ class FolderJob:
         without a last word, what it left running is killed, and the job ends as lost (or stopped, if that was asked).
         """
         offset = line = 0
+        pause = EAGER
         while True:
             alive = self.folder.alive()  # asked before reading: what was written before death is read below
             updates, offset = self.folder.read_updates(offset)
             for update in updates:
                 line = update.line
+                pause = EAGER if isinstance(update, Started) else POLL
                 if line > after:
                     yield update
                 if is_last(update):
                     return
             if not alive:
                 break
-            await asyncio.sleep(POLL)
+            await asyncio.sleep(pause)
+            pause = min(POLL, pause * CALMER)
         await asyncio.to_thread(end_leftovers, self.folder)
         if line + 1 > after:
             was_asked = self.folder.cancelled() or self.folder.asked_to_stop()
