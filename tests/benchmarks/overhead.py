@@ -89,7 +89,7 @@ def main() -> None:
         out = Path(folder) / "scripts"
         short = in_script(study, config(4999, _CALIBRATION), out / "calibration").training
         epochs = min(_MOST, max(0.25, _CALIBRATION * a.seconds / short))
-        print(f"{epochs:.1f} epochs take about {epochs / _CALIBRATION * short:.0f} s")
+        print(f"{epochs:.2f} epochs take about {epochs / _CALIBRATION * short:.0f} s")
         for number in range(a.rounds):
             wanted = config(5000 + number, epochs)
             for is_job in (True, False)[:: 1 if number % 2 else -1]:

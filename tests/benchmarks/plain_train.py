@@ -70,12 +70,13 @@ class Scorer:
     def score(self, out: Path) -> float:
         """The score on the search split. Raises `RuntimeError` with what the evaluator says."""
         from trex_nb.evaluate.wire import ScoreRequest
+        from trex_nb.tiny.general import world_text
 
         request = ScoreRequest(
             id=1, base_model=str(tiny.path()), checkpoint_kind="adapter", checkpoint_path=str(out / "adapter"),
             references=str(self._study / "sealed" / "search.jsonl"), train=str(self._study / "data" / "train.jsonl"),
             metric="exact_match", split="search", max_new_tokens=None, closed_answers=None,
-            predictions=str(out / "predictions.jsonl"),
+            predictions=str(out / "predictions.jsonl"), general=world_text(),
         )  # fmt: skip
         reply = self._worker.reply(request.model_dump_json())
         if reply.evaluation is None:

@@ -8,9 +8,10 @@ The same runs (one configuration, many seeds), two at a time, trained and scored
   ray-tune         Ray Tune, two actors that are used again for each trial; from when the cluster is up
   scripts          no searcher at all: `python train.py`, two at a time
 
-Ours also measures the loss on general text for each run, which the rivals do without. Two rates are told: of the whole,
-and `working`, from the first trial's beginning, which spares rivals that stay in a process the start of that. Equal
-seeds must give equal scores in all arms, or the runs were not the same.
+Two rates are told: of the whole, and `working`, from the first trial's beginning, which spares rivals that stay in a
+process the start of that. Equal seeds must give equal scores in all arms, or the runs were not the same. Ours keeps an
+executed notebook, an event log and a process of its own for each run, and scores in a process that no job can reach;
+workers and actors train and score one after the other in one process.
 """
 
 from __future__ import annotations
