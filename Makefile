@@ -31,7 +31,7 @@ fix: .venv/test                 ## format and mend what can be mended by machine
 	$(BIN)/ruff format trex_nb ftbench tests
 	$(BIN)/ruff check --fix trex_nb ftbench tests
 
-bench: .venv/bench              ## the benchmarks, each beside a rival (an hour or more)
+bench: .venv/bench              ## the benchmarks, each beside a rival (hours; on a machine with nothing else to do)
 	$(BIN)/python -m tests.benchmarks.load
 	$(BIN)/python -m tests.benchmarks.jobs
 	$(BIN)/python -m tests.benchmarks.throughput
