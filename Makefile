@@ -19,7 +19,7 @@ lab: .venv/demo                 ## open the quickstart in JupyterLab
 	cd notebooks && JUPYTERLAB_SETTINGS_DIR=$(LAB_SETTINGS) ../$(BIN)/jupyter lab $(AS_ROOT) quickstart.ipynb
 
 test: .venv/test lint           ## everything that can be checked on this machine
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
 
 lint: .venv/test
 	$(BIN)/ruff format --check trex_nb ftbench tests
@@ -31,9 +31,12 @@ fix: .venv/test                 ## format and mend what can be mended by machine
 	$(BIN)/ruff format trex_nb ftbench tests
 	$(BIN)/ruff check --fix trex_nb ftbench tests
 
-bench: .venv/bench              ## the benchmarks, each beside a rival (an hour or more)
+bench: .venv/bench              ## the benchmarks, each beside a rival (hours; on a machine with nothing else to do)
 	$(BIN)/python -m tests.benchmarks.load
 	$(BIN)/python -m tests.benchmarks.jobs
+	$(BIN)/python -m tests.benchmarks.throughput
+	$(BIN)/python -m tests.benchmarks.overhead
+	$(BIN)/python -m tests.benchmarks.memory
 	$(BIN)/python -m tests.benchmarks.data
 	$(BIN)/python -m tests.benchmarks.estimates
 	$(BIN)/python -m tests.benchmarks.stopping --curves reports/stopping.jsonl

@@ -17,8 +17,8 @@ from trex_nb.launch.peek import peek
 from trex_nb.launch.processes import end_leftovers
 from trex_nb.launch.unheeded import HUNG_AFTER, Unheeded
 
-POLL = 0.2
-"""Seconds between two looks at a job's events."""
+POLL = 0.05
+"""Seconds between two looks at a job's events; each takes some tens of microseconds."""
 
 
 class FolderJob:
