@@ -125,3 +125,9 @@ def test_no_line_is_too_strange(rest: str, name: str) -> None:
         parse(f"{name} {rest}")
     except (CommandError, HelpWanted):
         return
+
+
+def test_only_what_is_missing_is_called_required() -> None:
+    with pytest.raises(CommandError) as error:
+        parse("peek")
+    assert error.value.what == "%trex peek: the following arguments are required: node."

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from trex_nb.core import events as ev
@@ -10,8 +12,9 @@ from trex_nb.core.result import Checkpoint, Cost, Failure, Start
 from trex_nb.core.training import LoraTraining
 from trex_nb.report.attempts import attempt_words, attempts_table, waiting_words
 from trex_nb.report.blocks import Table
-from trex_nb.report.runs import state_words
-from trex_nb.search.tree import Tree
+from trex_nb.report.estimates import ratio
+from trex_nb.report.runs import runs_table, state_words
+from trex_nb.search.tree import Tree, attempt_of
 from trex_nb.testing import trees
 
 N1 = RunId("n1.1")
@@ -75,3 +78,25 @@ def test_a_run_that_was_given_up_says_what_can_be_done() -> None:
     assert state_words(tree.run(N1)) == "failed (lost) but was saved at step 30"
     assert tree.run(N1).seconds == 15
     assert tree.run(N1).trains_with == SMALL
+
+
+def test_an_attempt_came_as_far_as_it_was_saved() -> None:
+    start = Start(run=N1, step=44, checkpoint=Checkpoint(kind="adapter", path="runs/n1.1/checkpoint-44"))
+    saved = ev.CheckpointSaved(run=N1, step=44, checkpoint=start.checkpoint, line=3)
+    tried = ev.JobSubmitted(run=N1, attempt=2, key="k", folder="f", resumes=start, spent=12, after=LOST)
+    assert rows(tree_of(saved, tried))[0][5] == "44"
+
+
+def test_a_run_cost_what_all_of_its_attempts_did() -> None:
+    done = ev.JobFinished(run=N1, checkpoint=Checkpoint(kind="adapter", path="a"), cost=Cost(seconds=20), line=1)
+    (table,) = runs_table(tree_of(*again(), done).nodes[trees.node(1)])
+    assert isinstance(table, Table)
+    assert dict(zip(table.columns, table.rows[0], strict=True))["cost"] == "32 s"
+
+
+def test_what_a_kill_cost_is_no_fault_of_the_estimate() -> None:
+    tree = trees.tree_of(trees.proposed(1), trees.approved(1), trees.succeeded(1, 0.5))
+    node, run = tree.nodes[trees.node(1)], tree.run(N1)
+    run = replace(run, cost=Cost(seconds=20, steps=100))
+    assert ratio(node, run)
+    assert ratio(node, replace(run, attempts=(attempt_of(run, LOST, 12),))) is None

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from trex_nb.core import events as ev
 from trex_nb.core.ids import RunId, node_id
 from trex_nb.core.node import CurvePoint, Status
-from trex_nb.core.result import Score
+from trex_nb.core.result import Cost, Failure, Score
+from trex_nb.core.task import Budget
 from trex_nb.report import runs, words
 from trex_nb.search.tree import Tree
 from trex_nb.testing import trees
@@ -103,3 +104,31 @@ def test_a_job_that_waits_for_a_place_says_for_what() -> None:
     tree = trees.tree_of(trees.proposed(1), trees.approved(1), trees.submitted(1), queued)
     assert "n1.1 waits for a free core: n2.1 of qa holds all 1" in words.state_words(tree)
     assert runs.state_words(tree.run(RunId("n1.1"))) == "waits for a free core: n2.1 of qa holds all 1"
+
+
+def test_stopped_experiments_are_not_counted_as_failed() -> None:
+    stopped = Failure(stage="train", kind="stopped", message="Stopped at step 3.")
+    ended = ev.RunFailed(run=RunId("n1.1"), failure=stopped)
+    one = (trees.proposed(1), trees.approved(1), trees.submitted(1), ended)
+    tree = trees.tree_of(trees.succeeded(0, 0.1), one, trees.proposed(2), trees.approved(2), trees.failed(2))
+    assert words.counts_words(tree) == "1 succeeded, 1 failed, 1 stopped"
+
+
+@pytest.mark.parametrize(
+    ("budget", "more"),
+    [
+        (Budget(minutes=10), "--minutes 17"),
+        (Budget(minutes=60, money=0.4, price_per_hour=2.5), "--money 1"),
+        (Budget(minutes=10, money=0.4, price_per_hour=2.5), "--minutes 17 --money 1"),
+    ],
+)
+def test_a_spent_budget_is_told_before_what_waits_for_it(budget: Budget, more: str) -> None:
+    stopped = Failure(stage="train", kind="stopped", message="Stopped at step 3.")
+    one = (trees.proposed(1), trees.approved(1), trees.submitted(1))
+    ended = ev.RunFailed(run=RunId("n1.1"), failure=stopped, cost=Cost(seconds=11 * 60))
+    allowed = ev.JobsAllowed(jobs=1)
+    tree = trees.tree_of(trees.succeeded(0, 0.1), allowed, one, ended, trees.proposed(2), trees.approved(2))
+    assert words.state_words(tree).endswith("n1 stopped, %trex resume n1 goes on")
+    spent = tree.apply(ev.Stamped(seq=tree.seq + 1, time=0.0, actor="human", event=ev.BudgetChanged(budget=budget)))
+    told = f"the budget is spent, %trex budget {more} gives more; n2 waits for more; n1 stopped"
+    assert words.state_words(spent) == told

@@ -282,3 +282,45 @@ def test_a_lone_finalist_is_not_said_to_be_ahead_of_others() -> None:
     assert said(tree, cmd.Finalize(finalists=3, seeds=2)).startswith(
         "Finalizing: n1 (0.500) is the only trained experiment with a full score.\n"
     )
+
+
+def with_budget(tree: Tree, **changed: float) -> Tree:
+    event = ev.BudgetChanged(budget=tree.budget.model_copy(update=changed))
+    return tree.apply(ev.Stamped(seq=tree.seq + 1, time=0.0, actor="human", event=event))
+
+
+def test_what_is_approved_is_not_promised_to_start_when_the_budget_is_spent() -> None:
+    tree = with_budget(tree_of(BASELINE, ev.JobsAllowed(jobs=1), proposed(1)), minutes=1e-6)
+    assert said(tree, cmd.Approve(nodes=(node(1),))) == (
+        "Approved n1. The budget is spent, %trex budget --minutes 1 gives more."
+    )
+
+
+def test_the_way_out_of_a_spent_budget_names_what_is_spent() -> None:
+    rounds = with_budget(tree_of(BASELINE, proposed(1), proposed(2)), rounds=1)
+    with pytest.raises(CommandError) as error:
+        handled(rounds, cmd.Approve(nodes=(node(1), node(2))))
+    assert error.value.hint == "%trex budget --rounds 5, then repeat"
+    with pytest.raises(CommandError) as error:
+        handled(with_budget(tree_of(BASELINE, proposed(1), approved(1)), minutes=1e-6), cmd.Run(jobs=1))
+    assert error.value.hint == "%trex budget --minutes 1, then repeat"
+
+
+def test_a_budget_below_what_was_used_says_that_jobs_stop() -> None:
+    tree = tree_of(BASELINE, proposed(1), approved(1), submitted(1))
+    assert "saved and stopped" in said(tree, cmd.SetBudget(minutes=1e-6))
+    assert "saved and stopped" not in said(tree, cmd.SetBudget(minutes=60))
+    assert tree.seconds > 0
+    assert said(tree, cmd.SetBudget(price_per_hour=3600, currency="EUR")).endswith(f"minutes, {tree.seconds:.2f} EUR.")
+
+
+def test_pruning_says_which_jobs_it_killed() -> None:
+    assert said(tree_of(BASELINE, proposed(1), approved(1), submitted(1)), cmd.Prune(nodes=(node(1),))) == (
+        "Pruned n1. 1 running job killed: n1.1."
+    )
+    assert said(tree_of(BASELINE, proposed(1)), cmd.Prune(nodes=(node(1),))) == "Pruned n1."
+
+
+def test_a_priority_is_repeated_to_who_gave_it() -> None:
+    tree = tree_of(BASELINE, proposed(1), approved(1))
+    assert said(tree, cmd.Run(jobs=1, priority=5)).startswith("Running n1: 1 job at a time, with priority 5.")

@@ -50,7 +50,12 @@ def _nodes(p: _Parser) -> object:
 
 
 def _text(p: _Parser) -> object:
-    return p.add_argument("text", nargs="*", help="your words (or the body of the cell)")
+    return _any("text", about="your words (or the body of the cell)")(p)
+
+
+def _any(name: str, about: str) -> Callable[[_Parser], object]:
+    """Any number of words. The empty default keeps argparse from calling them required."""
+    return lambda p: p.add_argument(name, nargs="*", default=[], help=about)
 
 
 def _option(*names: str, kind: Callable[[str], object] = str, about: str) -> Callable[[_Parser], object]:
@@ -88,7 +93,7 @@ PARSERS: dict[str, _Parser] = {
              lambda p: p.add_argument("node", help="a node such as n4, or a run such as n4.2, live or not"), _text),
         _sub("note", "Write something down about a node; the Researcher reads it.", _node, _text),
         _sub("edit", "Change the plan of a node that has not run.", _node,
-             lambda p: p.add_argument("fields", nargs="*", help="field=value, such as r=32 learning_rate=3e-3"), _dry),
+             _any("fields", about="field=value, such as r=32 learning_rate=3e-3"), _dry),
         _sub("run", "Run what is approved. Returns at once.", _JOBS, _GPUS, _PRIORITY),
         _sub("auto", "Hand over the wheel: propose, approve (what waits too) and run. Returns at once.",
              _option("--rounds", kind=int, about="until the study has so many rounds in all"),
@@ -101,14 +106,14 @@ PARSERS: dict[str, _Parser] = {
              _option("--widen", kind=float, about="how many children UCT allows: widen * sqrt(visits) (1.5; ours)")),
         _sub("pause", "Start nothing new; running jobs go on."),
         _sub("resume", "Let what was stopped go on from where it was saved; without names, go on as before the pause.",
-             lambda p: p.add_argument("nodes", nargs="*", help="stopped runs such as n4.2, or n4 for all of its runs")),
+             _any("nodes", about="stopped runs such as n4.2, or n4 for all of its runs")),
         _sub("stop", "Save the state of jobs and end them; without names all jobs, and pause. %trex resume goes on.",
-             lambda p: p.add_argument("nodes", nargs="*", help="nodes such as n4, or runs such as n4.2"),
+             _any("nodes", about="nodes such as n4, or runs such as n4.2"),
              lambda p: p.add_argument("--now", action="store_true", help="kill them: nothing more is saved"), _dry),
         _sub("peek", "Look into live jobs: the training now and the notebook's variables, or your expressions. These "
              "are evaluated in the job, so one can also do things; looking alone changes nothing.",
              lambda p: p.add_argument("node", help="a node such as n4, or a run such as n4.2"),
-             lambda p: p.add_argument("expressions", nargs="*", help="such as loss step rows[0] 'len(rows) / 2'")),
+             _any("expressions", about="such as loss step rows[0] 'len(rows) / 2'")),
         _sub("attach", "How to open a console on the live kernels of a node or a run.",
              lambda p: p.add_argument("node", help="a node such as n4, or a run such as n4.2")),
         _sub("budget", "Say what may be spent in all; without options, what is.",

@@ -8,6 +8,7 @@ from trex_nb.core.node import Attempt, Node, Run
 from trex_nb.core.result import Failure
 from trex_nb.report import words
 from trex_nb.report.blocks import Block, Table
+from trex_nb.search.tree import attempt_of
 
 _COLUMNS = ("run", "attempt", "why", "from step", "ended", "at step", "time", "because")
 
@@ -34,8 +35,7 @@ def waiting_words(r: Run) -> str:
 def _rows(r: Run) -> Iterator[tuple[str, ...]]:
     yield from (_row(r, a, _ended(a.failure)) for a in r.attempts)
     if not r.is_queued:
-        step, resumed = (r.curve[-1].step if r.curve else 0), (r.resumes.step if r.resumes else 0)
-        last = Attempt(r.attempt, r.failure, r.cost.seconds, step, resumed, why=r.why)
+        last = attempt_of(r, r.failure, r.cost.seconds)
         yield _row(r, last, "" if r.is_training else _ended(r.failure) or "trained")
 
 

@@ -12,9 +12,10 @@ FACTOR = 1.5
 
 
 def ratio(node: Node, run: Run) -> float | None:
-    """Seconds a run took (job and evaluation) over seconds expected; None unless it ran to its score by itself."""
+    """Seconds a run took (job and evaluation) over seconds expected; None unless it ran to its score by itself, in one
+    attempt: what a kill or a stop cost is no fault of the estimate."""
     said = 60 * node.plan.expected.minutes
-    if run.evaluation is None or run.source is not None or not run.cost.steps or said <= 0:
+    if run.evaluation is None or run.source is not None or run.attempts or not run.cost.steps or said <= 0:
         return None
     return run.seconds / said
 

@@ -86,4 +86,4 @@ def _curve(r: Run) -> str:
 
 def _cost(r: Run) -> str:
     memory = f", {words.memory(r.cost.peak_memory_mb)}" if r.cost.peak_memory_mb else ""
-    return words.duration(r.cost.seconds) + memory if r.cost.seconds else ""
+    return words.duration(r.seconds) + memory if r.seconds else ""

@@ -273,29 +273,42 @@ def state_words(tree: Tree) -> str:
     if tree.auto:
         until = f" or {moment(tree.auto.until)}" if tree.auto.until is not None else ""
         parts.append(f"auto until round {tree.auto.rounds}{until}" + " when resumed" * tree.is_paused)
+    if spent := spent_words(tree):
+        parts.append(spent)
     if by[Status.RUNNING]:
         parts.append(f"running {names(by[Status.RUNNING])}")
-    if waits := _waiting_words(tree):
-        parts.append(waits)
-    if again := progress_words(tree):
-        parts.append(again)
+    parts += [said for said in (_waiting_words(tree), progress_words(tree)) if said]
     if tree.requests:
         n = sum(r.n for r in tree.requests.values())
         parts.append(f"the Researcher is writing {n} proposal{'s' * (n != 1)}")
     if by[Status.APPROVED]:
         wait = "ready to run" if tree.jobs else "approved, start with %trex run"
+        wait = f"wait{'s' * (len(by[Status.APPROVED]) == 1)} for more" if spent else wait
         parts.append(f"{names(by[Status.APPROVED])} {wait}")
     if by[Status.PROPOSED]:
         parts.append(f"{names(by[Status.PROPOSED])} await{'s' * (len(by[Status.PROPOSED]) == 1)} your decision")
-    stopped = [n for n in tree.nodes.values() if any(r.is_resumable for r in n.runs) and not tree.is_pruned(n.id)]
-    if stopped:
-        ended = [name for n in stopped for name in _stopped_names(n)]
-        rest = f" and {len(ended) - 4} more" if len(ended) > 4 else ""
-        parts.append(f"{', '.join(ended[:4])}{rest} stopped, %trex resume {ended[0]} goes on")
+    if stopped := _stopped_words(tree, can_go_on=not spent):
+        parts.append(stopped)
     answer = tree.answers[max(tree.answers)] if tree.answers else None
     if isinstance(answer, ProposalFailed):
         parts.append(f"no proposal came: {one_line(answer.reason, 80)}")
     return "; ".join(parts) or "idle"
+
+
+def spent_words(tree: Tree) -> str:
+    """That the compute is used up, and what gives more; empty while some is left."""
+    if tree.seconds < tree.budget.seconds:
+        return ""
+    return f"the budget is spent, %trex budget {more_compute(tree)} gives more"
+
+
+def more_compute(tree: Tree) -> str:
+    """The options of `%trex budget` that raise what is used up by half, in whole numbers: "--minutes 90 --money 8"."""
+    price, most = tree.budget.price_per_hour, tree.budget.money
+    options = [f"--minutes {math.ceil(1.5 * tree.seconds / 60)}"] if tree.seconds >= 60 * tree.budget.minutes else []
+    if price and most is not None and tree.seconds >= 3600 * most / price:
+        options.append(f"--money {math.ceil(1.5 * tree.seconds / 3600 * price)}")
+    return " ".join(options)
 
 
 def _waiting_words(tree: Tree) -> str:
@@ -305,6 +318,17 @@ def _waiting_words(tree: Tree) -> str:
         return ""
     more = f" ({len(runs) - 1} more wait)" if len(runs) > 1 else ""
     return f"{runs[0].id} waits for {one_line(runs[0].waits_for, 160)}{more}"
+
+
+def _stopped_words(tree: Tree, *, can_go_on: bool) -> str:
+    """What was stopped and how it goes on, if it can just now."""
+    nodes = [n for n in tree.nodes.values() if any(r.is_resumable for r in n.runs) and not tree.is_pruned(n.id)]
+    ended = [name for n in nodes for name in _stopped_names(n)]
+    if not ended:
+        return ""
+    rest = f" and {len(ended) - 4} more" if len(ended) > 4 else ""
+    how = f", %trex resume {ended[0]} goes on" if can_go_on else ""
+    return f"{', '.join(ended[:4])}{rest} stopped{how}"
 
 
 def _stopped_names(node: Node) -> list[str]:
@@ -337,6 +361,6 @@ def saved_words(nodes: Iterable[Node]) -> str:
 
 
 def counts_words(tree: Tree) -> str:
-    """How many nodes of each status: "3 succeeded, 1 failed"."""
-    counts = Counter(n.status for n in tree.nodes.values())
-    return ", ".join(f"{counts[s]} {s.value}" for s in Status if counts[s])
+    """How many nodes of each status: "3 succeeded, 1 failed"; stopped ones are not among the failed."""
+    counts = Counter(sign(n)[1] for n in tree.nodes.values())
+    return ", ".join(f"{counts[s]} {s}" for s in (*(s.value for s in Status), "stopped") if counts[s])

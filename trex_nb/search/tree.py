@@ -339,10 +339,12 @@ def _on_job_submitted(tree: Tree, e: ev.JobSubmitted, s: ev.Stamped) -> Tree:
 
 
 def attempt_of(run: Run, failure: Failure | None, seconds: float) -> Attempt:
-    """The attempt of `run` that just ended, as it is remembered."""
+    """The attempt of `run` that just ended, as it is remembered. It came as far as it was saved: the last step it told
+    of can be a few before that."""
     step = run.curve[-1].step if run.curve else 0
     resumed = run.resumes.step if run.resumes else 0
     saved = run.saved.step if run.saved else 0
+    step = max(step, saved) if saved > resumed else step
     return Attempt(run.attempt, failure, seconds, step, resumed, saved, run.used, run.why)
 
 

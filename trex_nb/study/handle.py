@@ -20,6 +20,7 @@ from trex_nb.core.task import Budget, Policy
 from trex_nb.core.training import Untrained
 from trex_nb.errors import CommandError
 from trex_nb.launch.fair import Machine
+from trex_nb.report import words
 from trex_nb.search.policies import ABOUT
 from trex_nb.search.space import space_for
 from trex_nb.search.tree import Tree, redirected
@@ -108,8 +109,16 @@ def over_budget(tree: Tree) -> CommandError:
     return CommandError(
         f"The budget is spent: {tree.rounds:g} of {budget.rounds} rounds, {tree.seconds / 60:.1f} of "
         f"{budget.minutes:g} compute minutes{_money(tree)}.",
-        f"%trex budget --rounds {budget.rounds + 4} (or --minutes{', --money' * bool(budget.money)}), then repeat",
+        f"%trex budget {_more(tree)}, then repeat",
     )
+
+
+def _more(tree: Tree) -> str:
+    """The options that raise what is used up: compute, rounds or both."""
+    rounds = f"--rounds {tree.budget.rounds + 4}"
+    if not is_spent(tree):
+        return rounds
+    return words.more_compute(tree) + f" {rounds}" * (tree.rounds_left < 1)
 
 
 def _propose(c: cmd.Propose, s: Situation) -> Handled:
@@ -154,7 +163,10 @@ def _starts(tree: Tree) -> str:
     """When what is approved starts."""
     if not tree.jobs:
         return "%trex run starts what is approved."
-    return "Paused: %trex resume starts it." if tree.is_paused else "Starts as soon as a job slot is free."
+    if tree.is_paused:
+        return "Paused: %trex resume starts it."
+    spent = words.spent_words(tree)
+    return f"{spent[0].upper()}{spent[1:]}." if spent else "Starts as soon as a job slot is free."
 
 
 def _prune(c: cmd.Prune, s: Situation) -> Handled:
@@ -169,7 +181,9 @@ def _prune(c: cmd.Prune, s: Situation) -> Handled:
                 events[node.id] = ev.NodePruned(node=node.id, why=why)
     if not events:
         return Handled((), already([s.node(n) for n in dict.fromkeys(c.nodes)], "pruned", s.now))
-    return Handled(tuple(events.values()), f"Pruned {_names(list(events))}.")
+    killed = [r.id for n in events for r in s.tree.nodes[n].runs if r.is_training]
+    jobs = f" {_count(len(killed), 'running job')} killed: {', '.join(killed)}." if killed else ""
+    return Handled(tuple(events.values()), f"Pruned {_names(list(events))}.{jobs}")
 
 
 def _restore(c: cmd.Restore, s: Situation) -> Handled:
@@ -270,8 +284,9 @@ def _run(c: cmd.Run, s: Situation) -> Handled:
     waits = (
         f" {_names([n.id for n in s.waiting])} await{'s' * (len(s.waiting) == 1)} your decision." if s.waiting else ""
     )
+    first = f", with priority {share.priority}" if share.priority else ""
     text = (
-        f"Running {_names(queue)}: {_count(jobs, 'job')} at a time.{at_once(jobs, share, s.machine)}{waits}"
+        f"Running {_names(queue)}: {_count(jobs, 'job')} at a time{first}.{at_once(jobs, share, s.machine)}{waits}"
         if queue
         else f"Nothing is approved.{waits}"
     )
@@ -378,11 +393,15 @@ def _set_budget(c: cmd.SetBudget, s: Situation) -> Handled:
     if budget.money is not None and not budget.price_per_hour:
         raise CommandError("A limit in money needs the price of an hour.", '%trex budget --money 5 --price "2.50 EUR"')
     used = f"used so far: {_count(s.tree.rounds, 'round')}, {s.tree.seconds / 60:.1f} minutes"
+    price_of = words.money(s.tree.seconds, budget)
+    used += f", {price_of}" if price_of else ""
     price = f", {budget.price_per_hour:g} {budget.currency}".rstrip() + " an hour" if budget.price_per_hour else ""
     text = (
         f"Budget: {budget.rounds} rounds, {budget.minutes:g} compute minutes{_limit(budget)}, "
         f"{budget.samples} samples{price}; {used}."
     )
+    if s.tree.seconds >= budget.seconds:
+        text += " That is spent: nothing new starts, and what trains is saved and stopped."
     return Handled((ev.BudgetChanged(budget=budget),) if budget != s.tree.budget else (), text)
 
 
