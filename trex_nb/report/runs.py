@@ -58,6 +58,8 @@ def state_words(r: Run) -> str:
     if r.is_training:
         if waits := waiting_words(r):
             return waits
+        if r.pid is None:
+            return "starting: its kernel is being made, the first one of a notebook loads the training stack"
         went_on = f", {again}" if (again := attempt_words(r)) else ""
         went_on += f", went on from step {r.resumes.step}" if r.resumes else ""
         return f"training {words.progress(r):.0%}{went_on}" + (", being stopped: hopeless" if r.called_off else "")
