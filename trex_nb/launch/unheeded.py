@@ -49,7 +49,8 @@ class Unheeded:
         runner = recorded_runner(facts, str(self._folder.path))
         if runner is not None and not self._is_inline(facts["pid"]):
             with contextlib.suppress(psutil.Error):
-                runner.kill()
+                if self._folder.is_locked_by(runner):  # a job can write there the facts of any process
+                    runner.kill()
         kill_all(self._folder)
 
     def _is_inline(self, runner: int) -> bool:
