@@ -89,6 +89,30 @@ def test_a_process_that_a_job_states_to_be_its_runner_is_not_killed_for_it(
     assert bystander.status() != psutil.STATUS_ZOMBIE
 
 
+DEAF = """
+import contextlib, os
+os.unlink("runner.json")
+open("up", "w").close()
+while True:
+    with contextlib.suppress(OSError):
+        os.unlink("cancel")
+"""
+
+
+def test_a_job_that_removes_what_cancels_it_is_cancelled(tmp_path: Path) -> None:
+    async def scenario() -> JobUpdate:
+        job = await KernelLauncher().submit(notebook_job(tmp_path / "job", [DEAF], timeout=60))
+        async with asyncio.timeout(30):
+            while not (tmp_path / "job" / "up").exists():
+                await asyncio.sleep(0.05)
+        await job.cancel()
+        return (await everything(job))[-1]
+
+    last = asyncio.run(scenario())
+    assert isinstance(last, Failed)
+    assert last.failure.kind == "stopped"
+
+
 def test_our_own_runner_is_known_also_when_the_clock_was_stepped(tmp_path: Path) -> None:
     async def scenario() -> None:
         job = await KernelLauncher().submit(notebook_job(tmp_path / "job", [SLOW]))
