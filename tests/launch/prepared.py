@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Callable
 from pathlib import Path
 
@@ -25,3 +26,16 @@ def each(folder: str) -> Callable[[], None]:
         (Path(folder) / str(os.getpid())).touch()
 
     return leave
+
+
+def seeded() -> None:
+    """Libraries whose random numbers were seeded."""
+    import numpy as np
+
+    np.random.seed(0)
+
+
+def endless() -> None:
+    """Imports that do not end."""
+    while True:
+        signal.pause()

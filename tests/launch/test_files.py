@@ -187,3 +187,36 @@ def test_what_is_written_after_a_full_disk_has_room_again_is_read(folder: JobFol
     said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     assert said.startswith(("5", "6", "7"))
     assert said.strip().endswith(", 99]")
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "",
+        "{",
+        "[]",
+        "null",
+        "{}",
+        "[" * 100_000,
+        '{"pid": "1", "host": 2}',
+        '{"pid": -1, "host": "x", "started": 1e999}',
+    ],
+)
+def test_a_runner_of_which_a_job_wrote_nonsense_is_not_known(folder: JobFolder, said: str) -> None:
+    (folder.path / "runner.json").write_text(said)
+    assert folder.read_runner() == {}
+    assert folder.seconds_alive() == 0.0
+    descriptor = folder.lock()
+    assert folder.alive()  # the lock says so
+    assert descriptor is not None
+    os.close(descriptor)
+
+
+def test_only_the_end_of_a_log_is_read(folder: JobFolder) -> None:
+    folder.log.write_text("é" * 1000 + "end")
+    os.truncate(folder.log, 2003)
+    with folder.log.open("r+b") as log:
+        log.truncate(50_000_000_000)  # a file with a hole takes no room on the disk
+        log.seek(0, os.SEEK_END)
+        log.write("é: the end".encode())
+    assert folder.read_log(10) == "é: the end"

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from itertools import count
@@ -146,6 +147,62 @@ def test_after_the_death_of_the_server_another_one_comes(pool: Pool, make_spec: 
         await everything(job)
 
     asyncio.run(scenario())
+
+
+def test_a_suspended_server_is_given_up_and_its_job_runs_once(
+    pool: Pool, make_spec: MakeSpec, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("trex_nb.launch.pool.TO_TAKE", 1.0)
+
+    async def scenario() -> None:
+        launcher = KernelLauncher(pool)
+        assert isinstance((await everything(await launcher.submit(make_spec([GOOD]))))[-1], Finished)
+        server = pool.pid
+        assert server is not None
+        os.kill(server, signal.SIGSTOP)
+        updates = await everything(await launcher.submit(make_spec([GOOD])))
+        assert isinstance(updates[-1], Finished)
+        assert [u.kind for u in updates].count("started") == 1
+        await asyncio.to_thread(until, lambda: not psutil.pid_exists(server))
+
+    asyncio.run(scenario())
+
+
+def test_a_job_whose_submitter_is_cancelled_while_the_server_gets_ready_is_begun_all_the_same(
+    tmp_path: Path, make_spec: MakeSpec
+) -> None:
+    """As when a study is closed; and closing does not wait for the server."""
+    pool = Pool(tmp_path / "pool.log", f"{HERE}:endless")
+    launcher, spec = KernelLauncher(pool), make_spec([GOOD])
+
+    async def scenario() -> None:
+        submitting = asyncio.create_task(launcher.submit(spec))
+        await asyncio.to_thread(until, lambda: pool.pid is not None)
+        server = pool.pid
+        assert server is not None
+        submitting.cancel()
+        await asyncio.wait({submitting})
+        launcher.close()
+        await asyncio.to_thread(until, lambda: not psutil.pid_exists(server))
+        launcher.warm()
+        assert pool.pid is None  # closed for good
+        job = await launcher.attach(spec.job)
+        assert job is not None
+        assert isinstance((await everything(job))[-1], Finished)
+
+    asyncio.run(scenario())
+
+
+def test_opening_and_closing_leaves_nothing(tmp_path: Path) -> None:
+    def held() -> tuple[int, int, int]:
+        return psutil.Process().num_fds(), threading.active_count(), len(psutil.Process().children())
+
+    before = held()
+    for _ in range(20):
+        pool = Pool(tmp_path / "pool.log", f"{HERE}:endless")
+        pool.start()
+        pool.close()
+    until(lambda: all(now <= then for now, then in zip(held(), before, strict=True)))
 
 
 def test_jobs_that_are_not_like_the_others_start_cold(pool: Pool, tmp_path: Path) -> None:

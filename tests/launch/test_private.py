@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import stat
 from pathlib import Path
 
@@ -13,11 +14,13 @@ from trex_nb.launch.private import is_private, private_environment, private_fold
 from trex_nb.launch.processes import end_leftovers
 
 
-def test_it_is_of_its_user_alone_and_short_enough_for_sockets() -> None:
-    folder = private_folder()
+def test_it_is_of_its_user_alone_and_short_enough_for_sockets(tmp_path: Path) -> None:
+    folder = private_folder(tmp_path)
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
     assert len(str(folder)) <= 80
-    assert is_private(folder)
+    assert is_private(folder, tmp_path)
+    assert not is_private(folder, tmp_path / "another job")
+    shutil.rmtree(folder)
 
 
 def test_models_of_the_cache_are_found_in_its_own_and_nothing_else(tmp_path: Path) -> None:
@@ -40,3 +43,13 @@ def test_a_connection_file_that_a_job_wrote_has_nobody_elses_folder_removed(tmp_
     folder.connection.write_text(json.dumps({"ip": str(victim / "k")}))
     end_leftovers(folder)
     assert victim.is_dir()
+
+
+def test_a_connection_file_that_leads_to_another_jobs_folder_has_that_left_alone(tmp_path: Path) -> None:
+    folder, victim = JobFolder(tmp_path / "job"), private_folder(tmp_path / "another")
+    folder.path.mkdir()
+    folder.write_spec(JobSpec(run=RunId("n1.1"), folder=str(folder.path), timeout=1))
+    folder.connection.write_text(json.dumps({"ip": str(victim / "k")}))
+    end_leftovers(folder)
+    assert victim.is_dir()
+    shutil.rmtree(victim)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import signal
 import socket
@@ -74,6 +75,42 @@ def test_an_id_that_another_process_has_by_now_is_not_the_runner(bystander: psut
     assert recorded_runner({**facts, "host": "elsewhere"}, "/job") is None
     assert recorded_runner({"pid": "?", "host": socket.gethostname()}, "/job") is None
     assert recorded_runner({}, "/job") is None
+
+
+def test_a_process_that_a_job_states_to_be_its_runner_is_not_killed_for_it(
+    tmp_path: Path, bystander: psutil.Process
+) -> None:
+    folder = JobFolder(tmp_path)
+    facts = {"pid": bystander.pid, "create_time": bystander.create_time(), "host": socket.gethostname(), "started": 0}
+    (tmp_path / "runner.json").write_text(json.dumps(facts))
+    (tmp_path / "runner.lock").touch()
+    assert recorded_runner(folder.read_runner(), str(tmp_path)) == bystander
+    Unheeded(folder, 0.0).end()
+    assert bystander.status() != psutil.STATUS_ZOMBIE
+
+
+DEAF = """
+import contextlib, os
+os.unlink("runner.json")
+open("up", "w").close()
+while True:
+    with contextlib.suppress(OSError):
+        os.unlink("cancel")
+"""
+
+
+def test_a_job_that_removes_what_cancels_it_is_cancelled(tmp_path: Path) -> None:
+    async def scenario() -> JobUpdate:
+        job = await KernelLauncher().submit(notebook_job(tmp_path / "job", [DEAF], timeout=60))
+        async with asyncio.timeout(30):
+            while not (tmp_path / "job" / "up").exists():
+                await asyncio.sleep(0.05)
+        await job.cancel()
+        return (await everything(job))[-1]
+
+    last = asyncio.run(scenario())
+    assert isinstance(last, Failed)
+    assert last.failure.kind == "stopped"
 
 
 def test_our_own_runner_is_known_also_when_the_clock_was_stepped(tmp_path: Path) -> None:

@@ -21,12 +21,25 @@ from pathlib import Path
 from typing import Any
 
 import psutil
-from pydantic import TypeAdapter, ValidationError
+from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 
 from trex_nb.core.job import SAVE_WISH, STOP_WISH, Failed, Finished, JobSpec, JobUpdate
 
 _UPDATE: TypeAdapter[JobUpdate] = TypeAdapter(JobUpdate)
 _FOR_SYSTEM = "SIGTERM\n"
+_MOST_FACTS, _BYTES = 4096, 4  # of runner.json; of one character in UTF-8
+
+
+class _RunnerFacts(BaseModel):
+    """What `runner.json` says. A job can write there, too."""
+
+    pid: int = Field(gt=0, lt=2**31)
+    create_time: float = Field(allow_inf_nan=False)
+    started: float = Field(allow_inf_nan=False)
+    host: str
+
+
+_RUNNER = TypeAdapter(_RunnerFacts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +88,11 @@ class JobFolder:
     @property
     def _lock(self) -> Path:
         return self.path / "runner.lock"
+
+    def is_locked_by(self, process: psutil.Process) -> bool:
+        """Whether a process has the job's lock open, as its runner does all its life. Raises `psutil.Error`."""
+        lock = os.path.realpath(self._lock)
+        return any(file.path == lock for file in process.open_files())
 
     @property
     def placement(self) -> Path:
@@ -141,12 +159,12 @@ class JobFolder:
         write_atomically(self._runner, json.dumps(facts))
 
     def read_runner(self) -> dict[str, Any]:
-        """`pid`, `create_time`, `started` (seconds since the epoch), `host` of the runner; empty until it is up."""
+        """`pid`, `create_time`, `started` (seconds since the epoch), `host` of the runner; empty until it is up, and
+        where a job has written something else there."""
         try:
-            runner: dict[str, Any] = json.loads(self._runner.read_text())
-        except FileNotFoundError:
+            return _RUNNER.validate_json(_end(self._runner, _MOST_FACTS)).model_dump()
+        except (OSError, ValidationError):
             return {}
-        return runner
 
     def seconds_alive(self) -> float:
         """How long the job's runner gave signs of life, in seconds; 0 while that is not known."""
@@ -192,7 +210,7 @@ class JobFolder:
     def read_log(self, characters: int) -> str:
         """The end of the runner's log."""
         try:
-            return self.log.read_text(errors="replace")[-characters:]
+            return _end(self.log, _BYTES * characters).decode(errors="replace")[-characters:]
         except OSError:
             return ""
 
@@ -218,6 +236,13 @@ class JobFolder:
             return [], offset
         whole = data[: data.rfind(b"\n") + 1]
         return [u for u in map(_update, whole.splitlines()) if u is not None], offset + len(whole)
+
+
+def _end(path: Path, size: int) -> bytes:
+    """The last bytes of a file, however long a job has made it."""
+    with path.open("rb") as file:
+        file.seek(max(0, file.seek(0, os.SEEK_END) - size))
+        return file.read()
 
 
 def _update(line: bytes) -> JobUpdate | None:

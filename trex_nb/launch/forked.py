@@ -26,6 +26,10 @@ from trex_nb.launch.mark import mark
 KERNEL_MAIN = "trex_nb.launch.kernel_main"
 """The module that makes a kernel of a process; what follows it in a command are its arguments."""
 
+_SEEDS = (("numpy.random", "seed"), ("torch", "seed"))
+"""What draws a new seed by itself in libraries that do not after a fork, as Python does: else unseeded random numbers
+would be the same in all jobs of one parent."""
+
 
 @dataclass(frozen=True, slots=True)
 class Orders:
@@ -137,6 +141,9 @@ def _follow(orders: Orders) -> None:
     os.chdir(orders.folder)
     redirect(orders.log)
     tempfile.tempdir = None  # the parent's was another one
+    for module, name in _SEEDS:
+        if module in sys.modules:
+            getattr(sys.modules[module], name)()
 
 
 def redirect(log: str) -> None:

@@ -15,7 +15,7 @@ from trex_nb.launch import failures
 from trex_nb.launch.files import JobFolder, is_last
 from trex_nb.launch.peek import peek
 from trex_nb.launch.processes import end_leftovers
-from trex_nb.launch.unheeded import HUNG_AFTER, Unheeded
+from trex_nb.launch.unheeded import HUNG_AFTER, Unheeded, tell
 
 POLL = 0.05
 """Seconds between two looks at a job's events; each takes some tens of microseconds."""
@@ -75,6 +75,7 @@ class FolderJob:
         not heed it is killed by whoever follows the updates. Does nothing to an ended job."""
         if self.folder.alive() and not self._ended():
             self.folder.ask_to_cancel()
+            await asyncio.to_thread(tell, self.folder)
 
     async def peek(self, expressions: Sequence[str] = ()) -> Peek:
         """Look into the job's kernel while it runs (`core.protocols.Peekable`)."""

@@ -6,6 +6,7 @@ an interrupt, a restart and the sudden death of the notebook kernel that started
 
 from __future__ import annotations
 
+import asyncio
 import os
 import subprocess
 import sys
@@ -41,22 +42,25 @@ class KernelLauncher:
 
         Raises `LaunchError` when the folder holds no notebook or no process can be started.
         """
-        folder = JobFolder(Path(spec.folder))
         lock = claim(spec)
-        if lock is not None:
-            try:
-                if self.pool is None or not await self.pool.run(spec, lock):
-                    start_runner(folder, lock)
-            except OSError as error:
-                folder.withdraw_spec()
-                raise LaunchError(f"No process can be started: {error}.", "end some, then run again") from error
-            finally:
-                os.close(lock)
-        return FolderJob(folder)
+        if lock is not None:  # begun in a thread: who is cancelled meanwhile leaves no claimed job without a runner
+            await asyncio.to_thread(self._begin, spec, lock)
+        return FolderJob(JobFolder(Path(spec.folder)))
 
     async def attach(self, job: JobId) -> FolderJob | None:
         """The handle of a job started earlier, by whomever; None if it never was."""
         return attach(job)
+
+    def _begin(self, spec: JobSpec, lock: int) -> None:
+        folder = JobFolder(Path(spec.folder))
+        try:
+            if self.pool is None or not self.pool.run(spec, lock):
+                start_runner(folder, lock)
+        except OSError as error:
+            folder.withdraw_spec()
+            raise LaunchError(f"No process can be started: {error}.", "end some, then run again") from error
+        finally:
+            os.close(lock)
 
 
 def start_runner(folder: JobFolder, lock: int) -> None:

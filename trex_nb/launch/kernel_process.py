@@ -49,7 +49,7 @@ class KernelProcess:
     def __init__(self, folder: JobFolder, spec: JobSpec, child: ForkedKernel | None = None) -> None:
         self._folder = folder
         self._spec = spec
-        self.private = private_folder()
+        self.private = private_folder(folder.path)
         self._python = _ThisPython()
         self.manager = jupyter_client.AsyncKernelManager(
             kernel_spec_manager=self._python, transport="ipc", ip=str(self.private / "k"),

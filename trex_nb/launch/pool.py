@@ -8,8 +8,6 @@ and for jobs that are not like the others, there is no warm start, and the launc
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import logging
 import os
 import socket
@@ -25,9 +23,11 @@ from trex_nb.launch.mark import ROOM, can_mark
 
 _LOG = logging.getLogger("trex_nb")
 
-READY = b"ready"
+READY, TAKEN = b"ready", b"taken"
 LONGEST = 65536
-"""What a server says when it is; bytes of a request and of an answer, at most."""
+"""What a server says when it is, and a runner when it has its job; bytes of a request and of an answer, at most."""
+TO_PREPARE, TO_TAKE = 300.0, 20.0
+"""Seconds a server has to get ready (all may have to be read over a slow network), and to hand over a job."""
 
 _EXTRA = {
     "HF_HUB_OFFLINE": "1",  # its jobs have no network
@@ -64,42 +64,50 @@ class Pool:
                 self._is_broken = True
                 _LOG.warning("There is no warm pool; jobs start cold: %s", error)
 
-    async def run(self, spec: JobSpec, lock: int) -> bool:
+    def run(self, spec: JobSpec, lock: int) -> bool:
         """Whether a runner was forked for the job, which then holds the lock; waits until the server is ready."""
         if spec.env or spec.limits.network or spec.resources.cores != 1:  # libraries ask for these when imported
             return False
         self.start()
-        copy = os.dup(lock)  # the caller may be cancelled and close its own
-        return await asyncio.to_thread(self._run, spec.folder, copy)
+        with self._turn:
+            return self._socket is not None and self._is_taken(self._socket, spec.folder, lock)
 
     def close(self) -> None:
-        """End the server; who waits for it is told that there is none."""
-        connected = self._socket
-        if connected is not None:
-            with contextlib.suppress(OSError):
-                connected.shutdown(socket.SHUT_RDWR)
+        """End the server, for good; who waits for it is told that there is none."""
+        self._is_broken = True
+        process = self._process
+        if process is not None:
+            process.kill()
         with self._turn:
             self._drop()
 
-    def _run(self, folder: str, lock: int) -> bool:
-        with self._turn:
-            try:
-                return self._socket is not None and self._is_taken(self._socket, folder, lock)
-            finally:
-                os.close(lock)
-
     def _is_taken(self, server: socket.socket, folder: str, lock: int) -> bool:
+        """Whether somebody has the job. The runner says so itself: the server may die when it has passed the job on,
+        and before; when it did before, nobody holds the other end any more."""
+        ours, theirs = socket.socketpair()
+        with ours:
+            with theirs:
+                self._send(server, folder, [lock, theirs.fileno()])
+            ours.settimeout(TO_TAKE)
+            try:
+                is_taken = bool(ours.recv(len(TAKEN)))
+            except TimeoutError:  # a server that is suspended, say
+                self._drop()
+                is_taken = _is_taken_after_all(ours)
+        if not is_taken:
+            self._is_broken = self._is_broken or not self._is_ready  # it would not come up the next time, either
+            self._drop()
+        return is_taken
+
+    def _send(self, server: socket.socket, folder: str, descriptors: list[int]) -> None:
         try:
+            server.settimeout(TO_PREPARE)
             self._is_ready = self._is_ready or server.recv(LONGEST) == READY
             if self._is_ready:
-                socket.send_fds(server, [folder.encode()], [lock])
-                if server.recv(LONGEST):
-                    return True
+                server.settimeout(TO_TAKE)
+                socket.send_fds(server, [folder.encode()], descriptors)
         except OSError as error:
             _LOG.info("The warm pool is gone: %s", error)
-        self._is_broken = not self._is_ready  # one that never came up would not do so the next time
-        self._drop()
-        return False
 
     def _start(self) -> None:
         ours, theirs = socket.socketpair(type=socket.SOCK_SEQPACKET)
@@ -114,6 +122,16 @@ class Pool:
         threading.Thread(target=self._process.wait, name=f"reap {self._process.pid}", daemon=True).start()
 
     def _drop(self) -> None:
+        if self._process is not None:
+            self._process.kill()  # it may be suspended, or importing; its spares end when it does
         if self._socket is not None:
             self._socket.close()
         self._socket = self._process = None
+
+
+def _is_taken_after_all(answers: socket.socket) -> bool:
+    """Whether somebody has the job of a server that was killed; one who says nothing is a runner that is suspended."""
+    try:
+        return bool(answers.recv(len(TAKEN)))
+    except TimeoutError:
+        return True

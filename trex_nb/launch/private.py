@@ -15,27 +15,34 @@ SOCKETS = "trex-"
 """How the name of a private folder begins."""
 _SHORT = Path("/tmp")  # noqa: S108  made by mkdtemp, of its user alone
 _MOST_PATH = 80
+_OWNER = "job"
 _HUB_CACHE = Path("home/.cache/huggingface/hub")
 CACHED = ("models--", "datasets--")
 """How folders in the hub's cache begin."""
 
 
-def private_folder() -> Path:
-    """A new one, of this user only, on the local disk; its path is short enough for unix sockets (some 100
-    characters)."""
+def private_folder(job: Path) -> Path:
+    """A new one for the job in that folder, of this user only, on the local disk; its path is short enough for unix
+    sockets (some 100 characters)."""
     folder = Path(tempfile.mkdtemp(prefix=SOCKETS))
     if len(str(folder)) > _MOST_PATH:
         folder.rmdir()
         folder = Path(tempfile.mkdtemp(prefix=SOCKETS, dir=_SHORT))
     for name in ("home", "tmp"):
         (folder / name).mkdir()
+    (folder / _OWNER).write_text(str(job))
     return folder
 
 
-def is_private(folder: Path) -> bool:
-    """Whether `folder` is where private folders are made, and named like one."""
+def is_private(folder: Path, job: Path) -> bool:
+    """Whether `folder` is the private one of the job in that folder. No job can write into another's."""
     homes = {Path(tempfile.gettempdir()), _SHORT}
-    return folder.name.startswith(SOCKETS) and folder.parent in homes and not folder.is_symlink()
+    if not folder.name.startswith(SOCKETS) or folder.parent not in homes or folder.is_symlink():
+        return False
+    try:
+        return (folder / _OWNER).read_text() == str(job)
+    except (OSError, ValueError):
+        return False
 
 
 def show_models(folder: Path, reads: Iterable[str]) -> None:

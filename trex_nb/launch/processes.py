@@ -51,7 +51,7 @@ def end_leftovers(folder: JobFolder) -> None:
         if folder.read_spec().folder != str(folder.path):
             return  # a copy of the folder: the private one is the original's
         private = Path(json.loads(folder.connection.read_text())["ip"]).parent
-        if is_private(private):  # a job can write into its connection file what it likes
+        if is_private(private, folder.path):  # a job can write into its connection file what it likes
             shutil.rmtree(private)
 
 

@@ -2,9 +2,9 @@
 
 It waits for a place on the machine (`lease`), owns one background Jupyter kernel, executes the folder's notebook cell
 by cell, and tells what happens in `events.jsonl`, always ending with exactly one Finished or Failed. It ends the job on
-SIGTERM (once the training has saved its state, if it does so soon), on a `cancel` file, at the deadline, and when a job
-that was asked to stop does not do so by itself. The kernel watches its parent, so it dies with the runner; LOCK is the
-inherited descriptor of the job's lock, whose release is how others learn of a runner's death.
+SIGTERM (once the training has saved its state, if it does so soon), on a `cancel` file or `CANCEL_SIGNAL`, at the
+deadline, and when a job that was asked to stop does not do so by itself. The kernel watches its parent, so it dies with
+the runner; LOCK is the inherited descriptor of the job's lock, whose release is how others learn of a runner's death.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ from trex_nb.launch.lease import Lease
 from trex_nb.launch.meter import Meter
 from trex_nb.launch.patience import Patience
 from trex_nb.launch.processes import adopt, kill_all
+from trex_nb.launch.unheeded import CANCEL_SIGNAL
 
 if TYPE_CHECKING:
     from trex_nb.launch.outputs import CellRunner
@@ -187,7 +188,9 @@ async def run_job(folder: JobFolder, child: ForkedKernel | None = None) -> None:
     """Run the job in `folder`, whose lock this process holds; a `child` becomes its kernel, if there is one."""
     journal = Journal(folder)
     runner = Runner(folder, folder.read_spec(), journal, child)
-    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, runner.terminate)
+    loop = asyncio.get_running_loop()
+    loop.add_signal_handler(signal.SIGTERM, runner.terminate)
+    loop.add_signal_handler(CANCEL_SIGNAL, runner.stop, failures.CANCELLED)
     folder.write_runner()
     await runner.run()
     journal.close()

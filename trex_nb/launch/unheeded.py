@@ -8,6 +8,7 @@ own user; a process that waits for a dead disk dies when the disk answers.
 from __future__ import annotations
 
 import contextlib
+import signal
 import socket
 import time
 from collections.abc import Callable, Mapping
@@ -22,7 +23,11 @@ from trex_nb.launch.processes import kill_all
 HUNG_AFTER = 15.0
 """Seconds after which a runner that should end its job counts as hung: one that is well needs a few at most."""
 
+CANCEL_SIGNAL = signal.SIGUSR1
+"""What tells a runner to cancel its job."""
+
 _SAME = 0.05
+_RUNNERS = frozenset({"trex_nb.launch.runner", "trex_nb.launch.zygote"})
 
 
 class Unheeded:
@@ -49,11 +54,21 @@ class Unheeded:
         runner = recorded_runner(facts, str(self._folder.path))
         if runner is not None and not self._is_inline(facts["pid"]):
             with contextlib.suppress(psutil.Error):
-                runner.kill()
+                if self._folder.is_locked_by(runner):  # a job can write there the facts of any process
+                    runner.kill()
         kill_all(self._folder)
 
     def _is_inline(self, runner: int) -> bool:
         return any(isinstance(u, Started) and u.pid == runner for u in self._folder.read_updates()[0])
+
+
+def tell(folder: JobFolder) -> None:
+    """Tell a job's runner itself that its job is cancelled, by signal: the job can remove the file that says so, and
+    name another runner. Found by our command line and the open lock; a notebook's own process is none of these."""
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error):
+            if not _RUNNERS.isdisjoint(process.cmdline()) and folder.is_locked_by(process):
+                process.send_signal(CANCEL_SIGNAL)
 
 
 def recorded_runner(facts: Mapping[str, Any], folder: str) -> psutil.Process | None:

@@ -5,19 +5,20 @@ PREPARE names a function ("module:name") that is called with the ARGUMENTs; it i
 leaves the GPU alone, for neither survives a fork. It returns what is left to do in each kernel's own process, or None;
 with something left, one pair of runner and kernel that have done it is kept ready.
 
-A request is a job's folder with the descriptor of its lock; the answer is the runner's process id. Runners are in
-sessions of their own and outlive this process, which ends when the other end of SOCKET closes, and its spares with it.
+A request is a job's folder with two descriptors: its lock, and where the runner says that it has the job. Runners are
+in sessions of their own and outlive this process, which ends when the other end of SOCKET closes, and its spares too.
 """
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import os
 import select
 import socket
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from importlib import import_module
 from pathlib import Path
@@ -26,7 +27,7 @@ from typing import NoReturn
 from trex_nb.launch import kernel_main
 from trex_nb.launch.files import JobFolder
 from trex_nb.launch.forked import ForkedKernel, redirect
-from trex_nb.launch.pool import LONGEST, READY
+from trex_nb.launch.pool import LONGEST, READY, TAKEN
 from trex_nb.launch.runner import preload, run_to_its_end
 
 _REAP_EVERY = 1.0
@@ -63,27 +64,28 @@ def _serve(control: socket.socket, left: Callable[[], None] | None, spares: int)
         if not select.select([control], [], [], _REAP_EVERY)[0]:
             _reap()
             continue
-        said, descriptors, _, _ = socket.recv_fds(control, LONGEST, 1)
+        said, descriptors, _, _ = socket.recv_fds(control, LONGEST, 2)
         if not said:
             return
-        pid, waiting = ready.pop() if ready else _forked(control, left)
-        with waiting:
+        with ready.pop() if ready else _forked(control, left, descriptors) as waiting:
             socket.send_fds(waiting, [said], descriptors)
-        os.close(descriptors[0])
-        control.sendall(str(pid).encode())
+        for descriptor in descriptors:
+            os.close(descriptor)
         ready += [_forked(control, left) for _ in range(spares - len(ready))]
 
 
-def _forked(control: socket.socket, left: Callable[[], None] | None) -> tuple[int, socket.socket]:
-    """A runner that waits for its job, and where to send that."""
+def _forked(control: socket.socket, left: Callable[[], None] | None, others: Sequence[int] = ()) -> socket.socket:
+    """Where to send a job to a runner that waits for one. `others` are descriptors that it must not inherit: else its
+    kernel would, too, and hold its own job's lock."""
     ours, theirs = socket.socketpair()
-    pid = os.fork()
-    if pid == 0:
+    if os.fork() == 0:
         control.close()
         ours.close()
+        for descriptor in others:
+            os.close(descriptor)
         _run(theirs, left)
     theirs.close()
-    return pid, ours
+    return ours
 
 
 def _run(jobs: socket.socket, left: Callable[[], None] | None) -> NoReturn:
@@ -92,9 +94,12 @@ def _run(jobs: socket.socket, left: Callable[[], None] | None) -> NoReturn:
         os.setsid()
         child = ForkedKernel(left or _nothing, partial(kernel_main.main, is_warm=left is not None))
         with jobs:
-            said, descriptors, _, _ = socket.recv_fds(jobs, LONGEST, 1)
+            said, descriptors, _, _ = socket.recv_fds(jobs, LONGEST, 2)
         if said:
-            os.set_inheritable(descriptors[0], False)
+            lock, answer = descriptors
+            os.set_inheritable(lock, False)
+            with contextlib.suppress(BrokenPipeError), socket.socket(fileno=answer) as taken:  # nobody may be waiting
+                taken.sendall(TAKEN)
             folder = JobFolder(Path(said.decode()))
             os.chdir(folder.path)
             redirect(str(folder.log))
