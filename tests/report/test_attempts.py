@@ -64,8 +64,11 @@ def test_a_run_that_got_through_in_the_end_says_so() -> None:
     assert rows(tree_of(*again(), done))[-1][4:] == ("trained", "", "20 s", "")
 
 
+FIRST = "a notebook's first job loads the training stack"
+
+
 @pytest.mark.parametrize(("wait", "said"), [
-    (0.0, "training 0%, attempt 2, retry 1 of 3 after lost, went on from step 30"),
+    (0.0, f"starting ({FIRST}), attempt 2, retry 1 of 3 after lost, went on from step 30"),
     (8.0, "waits 8.0 s before attempt 2, retry 1 of 3 after lost"),
 ])  # fmt: skip
 def test_where_the_run_stands_names_its_attempt(wait: float, said: str) -> None:

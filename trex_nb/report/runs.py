@@ -53,17 +53,19 @@ def state_words(r: Run) -> str:
         return words.stopped_words(r)
     if r.is_queued:
         return f"waits to go on from {f'step {r.saved.step}' if r.saved else 'its beginning'}"
-    if r.is_training and r.waits_for:
+    return _at_work(r) if r.is_training else _ending(r)
+
+
+def _at_work(r: Run) -> str:
+    if r.waits_for:
         return f"waits for {words.cut(r.waits_for, 200)}"
-    if r.is_training:
-        if waits := waiting_words(r):
-            return waits
-        if r.pid is None:
-            return "starting: its kernel is being made, the first one of a notebook loads the training stack"
-        went_on = f", {again}" if (again := attempt_words(r)) else ""
-        went_on += f", went on from step {r.resumes.step}" if r.resumes else ""
-        return f"training {words.progress(r):.0%}{went_on}" + (", being stopped: hopeless" if r.called_off else "")
-    return _ending(r)
+    if waits := waiting_words(r):
+        return waits
+    again = f", {again}" if (again := attempt_words(r)) else ""
+    again += f", went on from step {r.resumes.step}" if r.resumes else ""
+    if r.pid is None:
+        return f"starting (a notebook's first job loads the training stack){again}"
+    return f"training {words.progress(r):.0%}{again}" + (", being stopped: hopeless" if r.called_off else "")
 
 
 def _ending(r: Run) -> str:
