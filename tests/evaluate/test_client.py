@@ -69,7 +69,7 @@ def test_evaluation_that_takes_too_long_is_stopped(study: Path) -> None:
 def test_checkpoint_outside_the_study_is_refused(study: Path, path: str) -> None:
     evaluator = ProcessEvaluator(study, str(tiny()))
     with pytest.raises(EvaluationError, match="There is no checkpoint"):
-        asyncio.run(evaluator.evaluate(TASK, Checkpoint(kind="adapter", path=path), "search"))
+        asyncio.run(evaluator.evaluate(TASK, Checkpoint.model_construct(kind="adapter", path=path), "search"))
 
 
 def test_split_without_references_is_an_error(tmp_path: Path) -> None:

@@ -141,27 +141,30 @@ def test_what_a_job_waited_does_not_count_towards_its_timeout(make: Make) -> Non
 
 def test_two_studies_take_turns_and_two_jobs_run_at_a_time(make: Make, tmp_path: Path) -> None:
     """Four jobs of one study were there first; those of the other do not wait for all of them."""
+    (tmp_path / "shared").mkdir()
     mark = "open(r'{0}', 'a').write('+{1} ')\nimport time; time.sleep(0.3)\nopen(r'{0}', 'a').write('-{1} ')"
 
     async def scenario() -> None:
         holder = make("n9.1", "c", resources=Resources(cores=2))
         await first(await submit(holder), Started)
         for number, study in enumerate("aaaabb", 1):
-            cell = mark.format(tmp_path / "said", study)
-            await first(await submit(make(f"n{number}.1", study, (cell, GOOD))), Queued)
+            cell = mark.format(tmp_path / "shared" / "said", study)
+            spec = make(f"n{number}.1", study, (cell, GOOD), writes=(str(tmp_path / "shared"),))
+            await first(await submit(spec), Queued)
         go(holder)
         await _all_done()
 
     async def _all_done() -> None:
         async with asyncio.timeout(PATIENCE):
-            while not (tmp_path / "said").exists() or (tmp_path / "said").read_text().count("-") < 6:
+            while not said.exists() or said.read_text().count("-") < 6:
                 await asyncio.sleep(0.05)
 
+    said = tmp_path / "shared" / "said"
     asyncio.run(scenario())
-    said = (tmp_path / "said").read_text().split()
-    running = [sum({"+": 1, "-": -1}[s[0]] for s in said[:n]) for n in range(1, 13)]
+    words = said.read_text().split()
+    running = [sum({"+": 1, "-": -1}[w[0]] for w in words[:n]) for n in range(1, 13)]
     assert max(running) <= 2
-    assert [s[1] for s in said if s[0] == "+"][-1] == "a"
+    assert [w[1] for w in words if w[0] == "+"][-1] == "a"
 
 
 def test_a_job_sees_the_gpu_it_was_granted_and_no_other(make: Make) -> None:

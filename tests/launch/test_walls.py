@@ -81,10 +81,6 @@ def job(folder: Path, *attempts: str, **more: Any) -> JobSpec:
     return notebook_job(folder, [TRY, cell, OUTCOME]).model_copy(update=more)
 
 
-def refused(said: dict[str, str]) -> list[str]:
-    return [name for name, answer in said.items() if not answer.startswith("done")]
-
-
 def done(said: dict[str, str]) -> dict[str, str]:
     return {name: answer for name, answer in said.items() if answer.startswith("done")}
 

@@ -127,6 +127,12 @@ class _InlineRun:
         return failures.timed_out(self._spec.timeout) if late else None
 
     def _work(self, notebook: Any) -> None:
+        try:
+            self._run_cells(notebook)
+        except KeyboardInterrupt:  # it was to stop a cell, and came before or after it
+            self._failure = self._failure or failures.CANCELLED
+
+    def _run_cells(self, notebook: Any) -> None:
         self._write(Started(pid=os.getpid()))
         namespace: dict[str, Any] = {"__name__": "__main__"}
         cells = [cell for cell in notebook.cells if cell.cell_type == "code"]

@@ -14,7 +14,7 @@ from __future__ import annotations
 import contextlib
 import gc
 import os
-import select
+import signal
 import socket
 import sys
 import traceback
@@ -30,8 +30,6 @@ from trex_nb.launch.forked import ForkedKernel, redirect
 from trex_nb.launch.pool import LONGEST, READY, TAKEN
 from trex_nb.launch.runner import preload, run_to_its_end
 
-_REAP_EVERY = 1.0
-
 Prepare = Callable[..., Callable[[], None] | None]
 
 
@@ -44,6 +42,7 @@ def main(arguments: list[str]) -> int:
     _import_kernel()
     gc.collect()
     gc.freeze()  # or the first collection in each child would copy every page that holds an object
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the system is to take note of runners that have ended
     control.sendall(READY)
     _serve(control, left, spares=0 if left is None else 1)
     return 0
@@ -61,9 +60,6 @@ def _import_kernel() -> None:
 def _serve(control: socket.socket, left: Callable[[], None] | None, spares: int) -> None:
     ready = [_forked(control, left) for _ in range(spares)]
     while True:
-        if not select.select([control], [], [], _REAP_EVERY)[0]:
-            _reap()
-            continue
         said, descriptors, _, _ = socket.recv_fds(control, LONGEST, 2)
         if not said:
             return
@@ -91,6 +87,7 @@ def _forked(control: socket.socket, left: Callable[[], None] | None, others: Seq
 def _run(jobs: socket.socket, left: Callable[[], None] | None) -> NoReturn:
     """A runner's whole life."""
     try:
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         os.setsid()
         child = ForkedKernel(left or _nothing, partial(kernel_main.main, is_warm=left is not None))
         with jobs:
@@ -112,15 +109,6 @@ def _run(jobs: socket.socket, left: Callable[[], None] | None) -> NoReturn:
 
 def _nothing() -> None:
     """There is nothing left to do."""
-
-
-def _reap() -> None:
-    """Take note of runners that have ended."""
-    try:
-        while os.waitpid(-1, os.WNOHANG)[0]:
-            pass
-    except ChildProcessError:
-        return
 
 
 if __name__ == "__main__":
