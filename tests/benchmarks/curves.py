@@ -6,6 +6,7 @@ config under several seeds (`kind` "null": whatever is stopped there is stopped 
 
 from __future__ import annotations
 
+import contextlib
 import json
 import random
 import tempfile
@@ -123,7 +124,8 @@ class _Studio:
         with tempfile.TemporaryDirectory() as place:
             try:
                 fitted = fit(load_base(tiny.path()), rows, config)
-                finish(fitted, f"{place}/weights")
+                with contextlib.chdir(place):
+                    finish(fitted, "weights")
                 seconds, score = fitted.seconds, self._score(kind, Path(place))
             except TrainingFailed:
                 seconds, score = 0.0, 0.0

@@ -9,6 +9,7 @@ and so pay for imports and for the scorer's base model once.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sys
 import time
@@ -48,7 +49,8 @@ def train(study: Path, wanted: LoraTraining, out: Path) -> float:
     out.mkdir(parents=True, exist_ok=True)
     rows = prepare_once(DataRecipe(), study / "data" / "train.jsonl", folder=out.parent / "rows")
     fitted = fit(load_base(tiny.path()), rows, wanted)
-    finish(fitted, str(out / "adapter"))
+    with contextlib.chdir(out):
+        finish(fitted, "adapter")
     return fitted.seconds
 
 
