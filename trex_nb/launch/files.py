@@ -24,6 +24,7 @@ import psutil
 from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 
 from trex_nb.core.job import SAVE_WISH, STOP_WISH, Failed, Finished, JobSpec, JobUpdate
+from trex_nb.launch.locks import is_locked
 
 _UPDATE: TypeAdapter[JobUpdate] = TypeAdapter(JobUpdate)
 _FOR_SYSTEM = "SIGTERM\n"
@@ -131,21 +132,7 @@ class JobFolder:
 
     def alive(self) -> bool:
         """Whether the job's runner lives (or is being started right now)."""
-        return self._locked() and not self._runner_is_gone()
-
-    def _locked(self) -> bool:
-        try:
-            descriptor = os.open(self._lock, os.O_RDONLY | os.O_CLOEXEC)
-        except FileNotFoundError:
-            return False
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
-        else:
-            return False
-        finally:
-            os.close(descriptor)
+        return is_locked(self._lock) is True and not self._runner_is_gone()
 
     def _runner_is_gone(self) -> bool:
         """A process forked while the lock was taken may keep it beyond the runner's death; then the id decides."""

@@ -29,6 +29,7 @@ from pydantic import ValidationError
 
 from trex_nb.core.job import JobSpec
 from trex_nb.launch.fair import Machine, Ticket, granted
+from trex_nb.launch.locks import is_locked
 
 WAITS, HOLDS = ".waits", ".holds"
 _BOOK = "{:020d} {:020d} {:020d}\n"
@@ -258,18 +259,7 @@ class Ledger:
 
 def is_dead(path: Path) -> bool:
     """Whether nobody has the lock of a ticket; False when the ticket is gone."""
-    try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
-    except OSError:
-        return False
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except OSError:
-        return False
-    else:
-        return True
-    finally:
-        os.close(descriptor)
+    return is_locked(path) is False
 
 
 def _locked_file(path: Path) -> int:
