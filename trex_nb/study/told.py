@@ -64,10 +64,10 @@ def _unstartable(tree: Tree, run: RunId, update: NotSaved) -> list[ev.Event]:
 
 
 def _is_worth_keeping(run: Run, update: Progressed) -> bool:
-    """Thin a long curve to about `_POINTS_PER_RUN` points, keeping held-out losses and the end. A run that goes on
-    tells again what is on record."""
+    """Thin a long curve to about `_POINTS_PER_RUN` points, keeping its first point, held-out losses and the end. A run
+    that goes on tells again what is on record."""
     last = run.curve[-1].step if run.curve else 0
     if update.step <= last:
         return False
     apart = update.step - last >= update.total / _POINTS_PER_RUN
-    return apart or update.eval_loss is not None or update.step == update.total
+    return not last or apart or update.eval_loss is not None or update.step == update.total
