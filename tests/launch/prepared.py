@@ -39,3 +39,8 @@ def endless() -> None:
     """Imports that do not end."""
     while True:
         signal.pause()
+
+
+def waiting(gate: str) -> None:
+    """Not before somebody writes into the pipe `gate`."""
+    Path(gate).read_text()

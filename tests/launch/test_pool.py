@@ -269,3 +269,22 @@ def test_what_each_kernel_does_for_itself_is_done_before_its_job_comes(tmp_path:
     until(lambda: not psutil.pid_exists(spare) and not psutil.pid_exists(server))
     os.kill(JobFolder(tmp_path / "job").read_runner()["pid"], signal.SIGTERM)
     until(lambda: not JobFolder(tmp_path / "job").alive())
+
+
+def test_getting_ready_waits_for_nobody(tmp_path: Path, make_spec: MakeSpec) -> None:
+    """A job waits for a server that takes its time; a study's loop that wants one must not."""
+    gate = tmp_path / "gate"
+    os.mkfifo(gate)
+    pool = Pool(tmp_path / "pool.log", f"{HERE}:waiting", (str(gate),))
+    launcher = KernelLauncher(pool)
+
+    async def scenario() -> None:
+        submitted = asyncio.create_task(launcher.submit(make_spec([GOOD])))
+        await asyncio.to_thread(until, lambda: pool.pid is not None)
+        launcher.warm()  # would block for ever
+        assert not submitted.done()
+        gate.write_text("open")
+        assert isinstance((await everything(await submitted))[-1], Finished)
+
+    asyncio.run(scenario())
+    pool.close()

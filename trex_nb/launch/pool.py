@@ -54,22 +54,19 @@ class Pool:
         return self._process.pid if self._process else None
 
     def start(self) -> None:
-        """Start the server, unless it is there; it is ready some seconds later."""
-        with self._turn:
-            if self._socket is not None or self._is_broken:
-                return
+        """Start the server, unless it is there; it is ready some seconds later. Returns at once."""
+        if self._turn.acquire(blocking=False):  # who has the turn has a server, or is about to
             try:
-                self._start()
-            except OSError as error:
-                self._is_broken = True
-                _LOG.warning("There is no warm pool; jobs start cold: %s", error)
+                self._see_to_a_server()
+            finally:
+                self._turn.release()
 
     def run(self, spec: JobSpec, lock: int) -> bool:
         """Whether a runner was forked for the job, which then holds the lock; waits until the server is ready."""
         if spec.env or spec.limits.network or spec.resources.cores != 1:  # libraries ask for these when imported
             return False
-        self.start()
         with self._turn:
+            self._see_to_a_server()
             return self._socket is not None and self._is_taken(self._socket, spec.folder, lock)
 
     def close(self) -> None:
@@ -80,6 +77,15 @@ class Pool:
             process.kill()
         with self._turn:
             self._drop()
+
+    def _see_to_a_server(self) -> None:
+        if self._socket is not None or self._is_broken:
+            return
+        try:
+            self._start()
+        except OSError as error:
+            self._is_broken = True
+            _LOG.warning("There is no warm pool; jobs start cold: %s", error)
 
     def _is_taken(self, server: socket.socket, folder: str, lock: int) -> bool:
         """Whether somebody has the job. The runner says so itself: the server may die when it has passed the job on,
