@@ -241,7 +241,8 @@ def test_a_job_that_waits_or_starts_says_so(tmp_path: Path) -> None:
     assert "is starting" in refusal(FolderJob(folder))
     Journal(folder).write(Queued(why="n2.1 has it"))
     assert "waits for a place on the machine: n2.1 has it" in refusal(FolderJob(folder))
-    (folder.path / "runner.json").write_text(json.dumps({"host": f"not-{socket.gethostname()}", "pid": 1}))
+    elsewhere = {"host": f"not-{socket.gethostname()}", "pid": 1, "create_time": 1.0, "started": 1.0}
+    (folder.path / "runner.json").write_text(json.dumps(elsewhere))
     assert f"runs on not-{socket.gethostname()}" in refusal(FolderJob(folder))
     os.close(lock)
     assert "not running any more" in refusal(FolderJob(folder))
