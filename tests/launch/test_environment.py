@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from trex_nb.launch.environment import JOB_VARIABLE, clean, kernel_environment
+from trex_nb.core.job import JOB_VARIABLE
+from trex_nb.launch.environment import clean, kernel_environment
 
 SECRETS = (
     "OPENAI_API_KEY", "ANTHROPIC_API_KEY", "HF_TOKEN", "HUGGING_FACE_HUB_TOKEN", "AWS_ACCESS_KEY_ID",

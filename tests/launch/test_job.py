@@ -10,9 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from trex_nb.core.job import Failed, JobSpec, Started
+from trex_nb.core.job import JOB_VARIABLE, Failed, JobSpec, Started
 from trex_nb.errors import LaunchError
-from trex_nb.launch.environment import JOB_VARIABLE
 from trex_nb.launch.files import JobFolder, Journal
 from trex_nb.launch.job import FolderJob, claim
 from trex_nb.testing.launchers import GOOD, everything, notebook_job

@@ -15,11 +15,10 @@ from typing import Any
 import pytest
 
 from trex_nb.core.ids import RunId
-from trex_nb.core.job import Failed, Finished, JobSpec, Progressed, Resources, Started
+from trex_nb.core.job import JOB_VARIABLE, Failed, Finished, JobSpec, Progressed, Resources, Started
 from trex_nb.core.result import Checkpoint, Cost
 from trex_nb.errors import LaunchError
 from trex_nb.launch import failures
-from trex_nb.launch.environment import JOB_VARIABLE
 from trex_nb.launch.files import JobFolder
 from trex_nb.launch.ray_depot import (
     CHUNK,

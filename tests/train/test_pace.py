@@ -57,3 +57,11 @@ def test_the_environment_sets_the_shortest_time_and_can_end_it_all(monkeypatch: 
     assert not Pace.from_environment({VARIABLE: "often"}).is_due
     monkeypatch.setenv(VARIABLE, "0")
     assert Pace.from_environment().is_due
+
+
+def test_a_training_that_is_no_job_s_saves_nothing_unasked() -> None:
+    clock = Clock()
+    assert Pace.from_environment({"TREX_JOB": "/runs/n1.1"})._shortest == SHORTEST
+    by_hand = Pace.from_environment({})
+    by_hand._clock = clock
+    assert saves(clock, by_hand, 10_000) == []

@@ -157,6 +157,9 @@ FAILURE_MIME = "application/vnd.trex.failure+json"
 SAVED_MIME = "application/vnd.trex.saved+json"
 """Display data of this type says that the run's state was saved, or why not: a `Saved` or a `NotSaved` without line."""
 
+JOB_VARIABLE = "TREX_JOB"
+"""Set to the job's folder in its kernel: every process the job starts carries it, and is found by it."""
+
 STOP_WISH, SAVE_WISH = "stop", "save"
 """Files in a job's folder by which somebody asks its training code to save its state and stop, or to save it and go on.
 The first need only be there; the second holds a text that is another one for every wish."""

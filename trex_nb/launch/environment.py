@@ -11,8 +11,7 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
-JOB_VARIABLE = "TREX_JOB"
-"""Set to the job's folder in its kernel: every process the job starts carries it, and is found by it."""
+from trex_nb.core.job import JOB_VARIABLE
 
 _NAMES = frozenset(
     "PATH HOME USER LOGNAME SHELL LANG LANGUAGE TZ TMPDIR VIRTUAL_ENV CONDA_PREFIX HF_HOME HF_HUB_OFFLINE HF_HUB_CACHE"

@@ -20,7 +20,7 @@ from typing import Any, NoReturn
 
 from jupyter_client.provisioning import LocalProvisioner
 
-from trex_nb.launch.environment import JOB_VARIABLE
+from trex_nb.core.job import JOB_VARIABLE
 from trex_nb.launch.mark import mark
 
 KERNEL_MAIN = "trex_nb.launch.kernel_main"

@@ -12,7 +12,7 @@ import os
 import sys
 from pathlib import Path
 
-from trex_nb.launch.environment import JOB_VARIABLE
+from trex_nb.core.job import JOB_VARIABLE
 
 ROOM = " " * os.pathconf("/", "PC_PATH_MAX")
 """What a fork server's `JOB_VARIABLE` is, so that any folder fits."""

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import psutil
 
-from trex_nb.launch.environment import JOB_VARIABLE
+from trex_nb.core.job import JOB_VARIABLE
 from trex_nb.launch.files import JobFolder
 from trex_nb.launch.private import is_private
 

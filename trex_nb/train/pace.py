@@ -5,9 +5,12 @@ Pure but for the clock it is given.
 
 from __future__ import annotations
 
+import math
 import os
 import time
 from collections.abc import Callable, Mapping
+
+from trex_nb.core.job import JOB_VARIABLE
 
 VARIABLE = "TREX_SAVE_SECONDS"
 """In a job's environment: how many seconds lie between two saves at least; `inf` saves only when asked."""
@@ -31,11 +34,12 @@ class Pace:
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str] = os.environ) -> Pace:
-        """As `VARIABLE` says; what is no number is as if it were not there."""
+        """As `VARIABLE` says; what is no number is as if it were not there. A training that is no job's, whose states
+        nobody would clear away, saves none unasked."""
         try:
             return cls(float(environ[VARIABLE]))
         except (KeyError, ValueError):
-            return cls()
+            return cls(SHORTEST if JOB_VARIABLE in environ else math.inf)
 
     @property
     def is_due(self) -> bool:
