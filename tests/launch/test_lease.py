@@ -61,21 +61,13 @@ def go(spec: JobSpec) -> None:
     (Path(spec.folder) / "go").touch()
 
 
-async def first(job: FolderJob, kind: type[JobUpdate]) -> JobUpdate:
-    async with asyncio.timeout(PATIENCE):
-        async for update in job.updates():
-            if isinstance(update, kind):
-                return update
-    raise AssertionError(kind)
-
-
 def test_a_job_that_finds_no_place_says_why_and_starts_when_there_is_one(make: Make, ledger: Ledger) -> None:
     async def scenario() -> list[JobUpdate]:
         specs = [make("n1.1"), make("n2.1", "sums"), make("n3.1")]
         one, two = await submit(specs[0]), await submit(specs[1])
-        await asyncio.gather(first(one, Started), first(two, Started))
+        await asyncio.gather(until(one, Started), until(two, Started))
         third = await submit(specs[2])
-        waits = await first(third, Queued)
+        waits = await until(third, Queued)
         assert isinstance(waits, Queued)
         assert waits.why in (
             "a free core: n1.1 of qa and n2.1 of sums hold all 2",
@@ -94,11 +86,11 @@ def test_a_job_that_finds_no_place_says_why_and_starts_when_there_is_one(make: M
 def test_a_killed_runner_frees_its_place(make: Make) -> None:
     async def scenario() -> None:
         jobs = [await submit(make(f"n{n}.1", resources=Resources(cores=2))) for n in (1, 2)]
-        await asyncio.wait({asyncio.ensure_future(first(j, Started)) for j in jobs}, return_when="FIRST_COMPLETED")
+        await asyncio.wait({asyncio.ensure_future(until(j, Started)) for j in jobs}, return_when="FIRST_COMPLETED")
         running, waiting = sorted(jobs, key=lambda j: not any(isinstance(u, Started) for u in _so_far(j)))
-        await first(waiting, Queued)
+        await until(waiting, Queued)
         os.kill(running.folder.read_runner()["pid"], signal.SIGKILL)
-        await first(waiting, Started)
+        await until(waiting, Started)
 
     asyncio.run(scenario())
 
@@ -111,9 +103,9 @@ def _so_far(job: FolderJob) -> list[JobUpdate]:
 def test_a_job_that_waits_can_be_ended_and_has_cost_nothing(make: Make, ledger: Ledger, how: str) -> None:
     async def scenario() -> list[JobUpdate]:
         holder = await submit(make("n1.1", resources=Resources(cores=2)))
-        await first(holder, Started)
+        await until(holder, Started)
         job = await submit(make("n2.1", timeout=0.2))
-        await first(job, Queued)
+        await until(job, Queued)
         if how == "terminate":
             os.kill(job.folder.read_runner()["pid"], signal.SIGTERM)
         else:
@@ -130,7 +122,7 @@ def test_what_a_job_waited_does_not_count_towards_its_timeout(make: Make) -> Non
     async def scenario() -> list[JobUpdate]:
         specs = [make("n1.1", resources=Resources(cores=2)), make("n2.1", cells=(GOOD,), timeout=30)]
         holder = await submit(specs[0])
-        await first(holder, Started)
+        await until(holder, Started)
         job = await submit(specs[1].model_copy(update={"timeout": 20.0}))
         await until(job, Queued)
         go(specs[0])
@@ -146,11 +138,11 @@ def test_two_studies_take_turns_and_two_jobs_run_at_a_time(make: Make, tmp_path:
 
     async def scenario() -> None:
         holder = make("n9.1", "c", resources=Resources(cores=2))
-        await first(await submit(holder), Started)
+        await until(await submit(holder), Started)
         for number, study in enumerate("aaaabb", 1):
             cell = mark.format(tmp_path / "shared" / "said", study)
             spec = make(f"n{number}.1", study, (cell, GOOD), writes=(str(tmp_path / "shared"),))
-            await first(await submit(spec), Queued)
+            await until(await submit(spec), Queued)
         go(holder)
         await _all_done()
 

@@ -9,7 +9,6 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import nbformat
 import psutil
@@ -17,7 +16,6 @@ import pytest
 
 from tests.ray_cluster import RayCluster, start
 from trex_nb.core.job import Failed, Finished, JobSpec, JobUpdate, Queued, Resources, Saved, Started
-from trex_nb.core.protocols import Job
 from trex_nb.core.result import Failure
 from trex_nb.errors import LaunchError, MissingExtraError
 from trex_nb.launch import ray as launch_ray
@@ -25,7 +23,7 @@ from trex_nb.launch.files import JobFolder
 from trex_nb.launch.kernel import KernelLauncher
 from trex_nb.launch.ray import Placed, RayLauncher
 from trex_nb.launch.ray_link import link_to
-from trex_nb.testing.launchers import GOOD, PATIENCE, SLOW, everything, notebook_job, until_started
+from trex_nb.testing.launchers import GOOD, PATIENCE, SLOW, everything, notebook_job, until, until_started
 
 TRAVELS = """\
 import json, os
@@ -65,14 +63,6 @@ def _failure(updates: list[JobUpdate]) -> Failure:
     last = updates[-1]
     assert isinstance(last, Failed), last
     return last.failure
-
-
-async def _first(job: Job, kind: type[Any]) -> Any:
-    async with asyncio.timeout(PATIENCE):
-        async for update in job.updates():
-            if isinstance(update, kind):
-                return update
-    raise AssertionError(kind)
 
 
 async def _gone(process: psutil.Process) -> None:
@@ -160,7 +150,7 @@ def test_a_job_without_room_says_so_and_can_be_cancelled(ray_cluster: RayCluster
 
     async def scenario() -> tuple[Queued, list[JobUpdate]]:
         job = await RayLauncher(ray_cluster.address).submit(spec)
-        queued: Queued = await _first(job, Queued)
+        queued: Queued = await until(job, Queued)
         await job.cancel()
         return queued, await everything(job)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import os
 import signal
 import subprocess
@@ -12,8 +11,7 @@ from collections.abc import Iterator
 import psutil
 import pytest
 
-from tests.scenarios.test_real import TASK, USES
-from tests.scenarios.test_real_control import N1, begun, until
+from tests.scenarios.test_real_control import N1, begun, until, with_verbs
 from trex_nb.errors import CommandError
 from trex_nb.launch.files import JobFolder
 from trex_nb.launch.processes import processes_of
@@ -23,13 +21,7 @@ from trex_nb.study.study import Study
 @pytest.fixture(scope="module")
 def study(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Study]:
     """A study whose n1.1 has begun to train."""
-    home = tmp_path_factory.mktemp("home")
-    with (home / "rows.csv").open("w", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow(["name", "use"])
-        words = ("ant", "bee", "cat", "dog", "elk", "fox", "gnu", "hen", "ibis", "jay")
-        writer.writerows((f"{kind}_{a}{b}", use) for kind, use in USES.items() for a in words for b in words)
-    (home / "verbs.yaml").write_text(TASK)
+    home = with_verbs(tmp_path_factory.mktemp("home"))
     with begun(home, "live", epochs=40.0) as opened:
         until(opened, lambda t: bool(t.run(N1).curve))
         yield opened

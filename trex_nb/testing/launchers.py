@@ -10,6 +10,7 @@ import asyncio
 import threading
 from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 from trex_nb.core.ids import RunId
 from trex_nb.core.job import Failed, Finished, JobId, JobSpec, JobUpdate, NotSaved, Progressed, Queued, Saved, Started
@@ -17,6 +18,7 @@ from trex_nb.core.protocols import Job, Launcher
 from trex_nb.core.result import Checkpoint, Failure
 
 MakeSpec = Callable[[Sequence[str]], JobSpec]
+U = TypeVar("U", bound=JobUpdate)
 
 CANCELLED = Failure(stage="infra", kind="stopped", message="The job was cancelled.")
 LOST = Failure(stage="infra", kind="lost", message="The job's process is gone.", retryable=True)
@@ -197,6 +199,7 @@ for _ in range(1200):
 TRAINS = """\
 import time
 from pathlib import Path
+from typing import TypeVar
 from IPython.display import display
 def say(kind, data, **how):
     return display({f"application/vnd.trex.{kind}+json": data, "text/plain": kind}, raw=True, **how)
@@ -264,12 +267,12 @@ async def until_started(job: Job) -> Started:
     raise AssertionError("a job ends with an update")
 
 
-async def until(job: Job, kind: type[JobUpdate]) -> None:
-    """The first update of a kind is out."""
+async def until(job: Job, kind: type[U]) -> U:
+    """The first update of a kind, as soon as it is out."""
     async with asyncio.timeout(PATIENCE):
         async for update in job.updates():
             if isinstance(update, kind):
-                return
+                return update
     raise AssertionError(f"the job ended without {kind}")
 
 
