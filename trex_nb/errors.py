@@ -7,12 +7,15 @@
     │   └── StaleError   somebody else appended first; read again and decide again
     ├── LaunchError      a job could not be started
     ├── EvaluationError  a checkpoint could not be scored
+    ├── ChatError        a language model could not be asked, or gave nothing usable
     └── MissingExtraError  an optional dependency is not installed
 
 The failure of an *experiment* is not an exception: it is a `core.result.Failure`, a value kept in the tree.
 """
 
 from __future__ import annotations
+
+from typing import Literal
 
 
 class TrexError(Exception):
@@ -58,6 +61,34 @@ class EvaluationError(TrexError):
     def __init__(self, what: str, hint: str, *, is_retryable: bool = False) -> None:
         super().__init__(what, hint)
         self.is_retryable = is_retryable
+
+
+ChatTrouble = Literal[
+    "unset",
+    "no_key",
+    "unreachable",
+    "timeout",
+    "rate_limited",
+    "server",
+    "rejected",
+    "refused",
+    "too_long",
+    "bad_reply",
+    "budget",
+    "stopped",
+    "not_recorded",
+]
+"""Why a call came to nothing: no model is set, no key is there, nobody answers, in time, or without an error; the
+request is rejected (a wrong key or model, too long a prompt), the model refuses, its reply was cut off at the limit of
+tokens or is not what was asked for; the budget forbids it, a person stopped it, a replay does not know it."""
+
+
+class ChatError(TrexError):
+    """A language model could not be asked, or gave nothing usable."""
+
+    def __init__(self, what: str, hint: str, *, trouble: ChatTrouble) -> None:
+        super().__init__(what, hint)
+        self.trouble = trouble
 
 
 class MissingExtraError(TrexError):

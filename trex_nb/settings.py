@@ -5,8 +5,47 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """An OpenAI-compatible server and a model on it. `key_env` names the environment variable that holds the key: the
+    key itself is in no setting. `timeout` is in seconds of silence, `max_tokens` the most a reply may have;
+    `temperature` is sent where it is set. `extra` goes into every request's body, for servers with switches of their
+    own."""
+
+    base_url: str
+    model: str
+    key_env: str = "OPENAI_API_KEY"
+    timeout: float = 120.0
+    max_tokens: int = 8192
+    temperature: float | None = None
+    extra: tuple[tuple[str, object], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ModelPrice:
+    """What a million tokens cost, read, read from the server's cache (as `prompt` where None), and written."""
+
+    prompt: float
+    completion: float
+    cached: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Models:
+    """The language models to ask, each None where none is set: then the offline Researcher plans, and neither code nor
+    rows are written. `prices` are by model name, in `currency`; `replay` is a file of recorded calls that answers
+    instead."""
+
+    researcher: Endpoint | None = None
+    executor: Endpoint | None = None
+    writer: Endpoint | None = None
+    prices: Mapping[str, ModelPrice] = field(default_factory=dict)
+    currency: str = "USD"
+    replay: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +64,7 @@ class Settings:
     retry_waits: tuple[float, ...] = (0.0, 8.0, 30.0)
     ray: str | None = None
     storage: str | None = None
+    models: Models = Models()
 
     @classmethod
     def from_environment(cls, env: Mapping[str, str] = os.environ) -> Settings:

@@ -11,10 +11,11 @@ from typing import Annotated, Literal
 from pydantic import Field, TypeAdapter
 
 from trex_nb.core.base import Frozen
+from trex_nb.core.chat import Asker, Purpose, Usage
 from trex_nb.core.ids import NodeId, RunId
-from trex_nb.core.plan import Plan
+from trex_nb.core.plan import Code, Plan, Source
 from trex_nb.core.result import Checkpoint, Cost, Evaluation, Failure, Finding, Insight, RowReport, Start
-from trex_nb.core.task import Budget, DataFiles, Policy, Task
+from trex_nb.core.task import Budget, CodePolicy, DataFiles, Policy, Task
 from trex_nb.core.training import TrainingConfig
 
 Actor = Literal["human", "researcher", "executor", "system"]
@@ -84,7 +85,7 @@ class ProposalRequested(Frozen):
 
 
 class ProposalMade(Frozen):
-    """A Researcher answered a request. `context` is the very text it saw."""
+    """A Researcher answered a request. `context` is the very text it saw, `sources` what it found outside."""
 
     kind: Literal["proposal_made"] = "proposal_made"
     request: int
@@ -92,6 +93,7 @@ class ProposalMade(Frozen):
     rationale: str
     context: str
     remarks: tuple[str, ...] = ()
+    sources: tuple[Source, ...] = ()
 
 
 class ProposalFailed(Frozen):
@@ -181,6 +183,59 @@ class JobSubmitted(Frozen):
     why: str = ""
     wait: float = Field(0.0, ge=0)
     config: TrainingConfig | None = None
+
+
+class ChatCalled(Frozen):
+    """A language model was asked (`calls` of them where many are told at once), for a request or a node. The words are
+    kept beside the log, under `call`; `money` is None where no price is known, `failure` says why nothing came."""
+
+    kind: Literal["chat_called"] = "chat_called"
+    call: str
+    asker: Asker
+    purpose: Purpose
+    model: str
+    usage: Usage
+    money: float | None = Field(None, ge=0)
+    seconds: float = Field(0.0, ge=0)
+    calls: int = Field(1, ge=1)
+    request: int | None = None
+    node: NodeId | None = None
+    failure: str = ""
+
+
+class ResearcherAsked(Frozen):
+    """The person asked the Researcher about the tree, in words, and it answered."""
+
+    kind: Literal["researcher_asked"] = "researcher_asked"
+    question: str
+    answer: str
+    call: str
+
+
+class CodeWritten(Frozen):
+    """An Executor mended the code of a run after its attempt before failed; `why` is for the person. It runs in attempt
+    `attempt`, once it is approved."""
+
+    kind: Literal["code_written"] = "code_written"
+    run: RunId
+    attempt: int
+    code: Code
+    why: str
+
+
+class CodeApproved(Frozen):
+    """The mended code of a run may run."""
+
+    kind: Literal["code_approved"] = "code_approved"
+    run: RunId
+    attempt: int
+
+
+class CodePolicyChosen(Frozen):
+    """The person chose whether models may write code, and whether it runs unasked."""
+
+    kind: Literal["code_policy_chosen"] = "code_policy_chosen"
+    policy: CodePolicy
 
 
 class JobQueued(Frozen):
@@ -414,6 +469,11 @@ Event = Annotated[
     | NodeRedirected
     | NodeEdited
     | NodeNoted
+    | ChatCalled
+    | ResearcherAsked
+    | CodeWritten
+    | CodeApproved
+    | CodePolicyChosen
     | JobSubmitted
     | JobQueued
     | JobStarted

@@ -16,7 +16,7 @@ from enum import StrEnum
 
 from trex_nb.core.events import Actor
 from trex_nb.core.ids import NodeId, RunId
-from trex_nb.core.plan import Plan
+from trex_nb.core.plan import Code, Plan
 from trex_nb.core.result import Checkpoint, Cost, Evaluation, Failure, Finding, RowReport, Score, Start
 from trex_nb.core.training import TrainingConfig
 
@@ -86,7 +86,8 @@ class Run:
 
     `attempts` are the jobs before the one that `attempt` counts; that one comes `after` a failure where it tries again
     (`why`), not before `not_before` (epoch seconds; `wait` seconds after it was put on record), and trains with `used`
-    where that is not the plan's `config` any more.
+    where that is not the plan's `config` any more. `code` is the plan's code as it was mended for attempt
+    `code_attempt`, where it was.
     """
 
     id: RunId
@@ -122,6 +123,14 @@ class Run:
     wait: float = 0.0
     not_before: float = 0.0
     used: TrainingConfig | None = None
+    code: Code | None = None
+    code_attempt: int = 0
+    is_code_approved: bool = False
+
+    @property
+    def waits_for_code(self) -> bool:
+        """Whether its next attempt runs code that was mended and that nobody approved yet."""
+        return self.code is not None and self.code_attempt == self.attempt and not self.is_code_approved
 
     @property
     def trains_with(self) -> TrainingConfig:

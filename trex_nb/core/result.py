@@ -16,7 +16,7 @@ from trex_nb.core.task import MetricName, Split
 
 Stage = Literal["plan", "data", "train", "evaluate", "infra"]
 FailureKind = Literal[
-    "bad_data", "diverged", "out_of_memory", "disk", "timeout", "stopped", "hopeless", "lost", "error"
+    "bad_data", "diverged", "out_of_memory", "disk", "timeout", "stopped", "hopeless", "lost", "bad_code", "error"
 ]
 
 

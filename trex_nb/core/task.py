@@ -19,6 +19,8 @@ from trex_nb.core.limits import Limits
 MetricName = Literal["accuracy", "exact_match", "macro_f1", "rouge1", "rougeL"]
 Split = Literal["train", "search", "test"]
 PolicyName = Literal["uct", "auto", "gbfs", "sequential"]
+CodePolicy = Literal["off", "ask", "auto"]
+"""Of code that a model wrote: none is written, a person approves it before it runs, or it runs unasked."""
 Row = Mapping[str, str]
 
 
@@ -26,7 +28,8 @@ class Budget(Frozen):
     """What a study may spend. `rounds`: nodes run beside the root, a probe on a quarter of the data as a quarter;
     `minutes`: compute of all jobs added up (one job for one minute is one minute); `samples`: training rows per run
     (TREX caps a round at 50,000). `price_per_hour` of compute, in `currency`, is what costs are told in beside minutes;
-    None where nobody said. `money` is the most that compute may cost, where a price is known; None sets no limit.
+    None where nobody said. `money` is the most that compute and language models may cost together, where prices are
+    known, and `tokens` the most that language models may read and write; None sets no limit.
     """
 
     rounds: int = Field(8, ge=1, le=100_000)
@@ -35,6 +38,7 @@ class Budget(Frozen):
     price_per_hour: float | None = Field(None, ge=0)
     currency: str = Field("", max_length=8)
     money: float | None = Field(None, gt=0)
+    tokens: int | None = Field(None, ge=1)
 
     @property
     def seconds(self) -> float:
@@ -65,7 +69,8 @@ class Task(Frozen):
 
     `prompt` and `answer` are templates over a row's columns (`"Package: {name}"`); `slice` names the column whose
     values are reported separately (the answer itself when None and it has few values); `max_new_tokens` is
-    derived from the longest training answer when None. `limits` hold for each job.
+    derived from the longest training answer when None. `limits` hold for each job; `code` says whether a model may
+    write some of it.
     """
 
     name: str
@@ -80,6 +85,7 @@ class Task(Frozen):
     budget: Budget = Budget()
     policy: Policy = Policy()
     limits: Limits = Limits()
+    code: CodePolicy = "ask"
     seed: int = Field(0, ge=0)
 
     @field_validator("name")

@@ -16,7 +16,8 @@ from trex_nb.core.ids import ROOT, NodeId, RunId, node_of, run_id
 from trex_nb.core.node import Attempt, Auto, CurvePoint, Decision, Finals, Node, Nodes, Run, Status
 from trex_nb.core.plan import Plan
 from trex_nb.core.result import Cost, Failure, Insight, Start
-from trex_nb.core.task import Budget, Policy, Task
+from trex_nb.core.task import Budget, CodePolicy, Policy, Task
+from trex_nb.search.chats import Chats
 from trex_nb.search.index import Index
 
 
@@ -33,7 +34,8 @@ class Tree:
     """An immutable study. A `TreeView` for agents and policies; the rest is for the Study and the faces.
 
     `requests` are proposals asked for and not answered yet, by number; `answers` what came of the others; `refusals`
-    counts the requests without directions that came to nothing, one after the other, since auto was started.
+    counts the requests without directions that came to nothing, one after the other, since auto was started. `chats`
+    is what language models were asked and have used up.
     """
 
     created: ev.StudyCreated | None = None
@@ -53,6 +55,8 @@ class Tree:
     refusals: int = 0
     changed_budget: Budget | None = None
     changed_policy: Policy | None = None
+    changed_code: CodePolicy | None = None
+    chats: Chats = field(default_factory=Chats)
     finals: tuple[Finals, ...] = ()
     index: Index = field(default_factory=Index)
 
@@ -92,6 +96,20 @@ class Tree:
     def policy(self) -> Policy:
         """How the tree is searched: the task's policy, or what the person chose since."""
         return self.changed_policy or self.task.policy
+
+    @property
+    def code_policy(self) -> CodePolicy:
+        """Whether models may write code, and whether it runs unasked: the task's word, or the person's since."""
+        return self.changed_code or self.task.code
+
+    @property
+    def most_seconds(self) -> float:
+        """Compute that may be spent, in seconds: what language models cost is not there for it any more."""
+        budget = self.budget
+        if budget.money is None:
+            return budget.seconds
+        left = max(0.0, budget.money - self.chats.money)
+        return budget.model_copy(update={"money": left}).seconds
 
     @property
     def data(self) -> ev.DataFacts:
@@ -348,6 +366,27 @@ def attempt_of(run: Run, failure: Failure | None, seconds: float) -> Attempt:
     return Attempt(run.attempt, failure, seconds, step, resumed, saved, run.used, run.why)
 
 
+def _on_chat_called(tree: Tree, e: ev.ChatCalled, _: ev.Stamped) -> Tree:
+    return replace(tree, chats=tree.chats.with_call(e))
+
+
+def _on_researcher_asked(tree: Tree, e: ev.ResearcherAsked, _: ev.Stamped) -> Tree:
+    return replace(tree, chats=replace(tree.chats, asked=(*tree.chats.asked, e)))
+
+
+def _on_code_written(tree: Tree, e: ev.CodeWritten, _: ev.Stamped) -> Tree:
+    return tree._with_run(e.run, code=e.code, code_attempt=e.attempt, is_code_approved=False)
+
+
+def _on_code_approved(tree: Tree, e: ev.CodeApproved, s: ev.Stamped) -> Tree:
+    tree = _decided(tree, node_of(e.run), s, f"approved the code of {e.run}")
+    return tree._with_run(e.run, is_code_approved=True)
+
+
+def _on_code_policy_chosen(tree: Tree, e: ev.CodePolicyChosen, _: ev.Stamped) -> Tree:
+    return replace(tree, changed_code=e.policy)
+
+
 def _on_job_queued(tree: Tree, e: ev.JobQueued, _: ev.Stamped) -> Tree:
     return tree._with_run(e.run, waits_for=e.why, line=e.line)
 
@@ -518,6 +557,11 @@ _HANDLERS: dict[str, Callable[[Tree, Any, ev.Stamped], Tree]] = {
     "node_edited": _on_node_edited,
     "node_noted": _on_node_noted,
     "job_submitted": _on_job_submitted,
+    "chat_called": _on_chat_called,
+    "researcher_asked": _on_researcher_asked,
+    "code_written": _on_code_written,
+    "code_approved": _on_code_approved,
+    "code_policy_chosen": _on_code_policy_chosen,
     "job_queued": _on_job_queued,
     "job_started": _on_job_started,
     "job_progressed": _on_job_progressed,
