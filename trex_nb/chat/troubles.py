@@ -19,9 +19,9 @@ from trex_nb.settings import Endpoint
 
 CALL_ERRORS = (
     openai.OpenAIError, httpx2.HTTPError, httpx2.InvalidURL, httpx2.StreamError, BrokenOffError, ServerSaidError,
-    OSError, ValueError,
+    OSError, ValueError, RecursionError,
 )  # fmt: skip
-"""What a call may raise; ValueError is JSON that is none."""
+"""What a call may raise; ValueError is JSON that is none, RecursionError JSON that is too deep."""
 
 
 class _Line(NamedTuple):
