@@ -84,6 +84,6 @@ def test_what_would_stop_the_plan_too_stops_here(kit: Kit, tree: Tree, trouble: 
 def test_without_a_network_each_source_is_a_note(tmp_path: Path, tree: Tree, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     call = ChatReply(tool_calls=(ToolCall(id="a", name="find_datasets", arguments='{"query": "remarks"}'),))
-    made, chat = found(standard_kit([tmp_path]), tree, call, "Nothing could be looked up.")
+    made, chat = found(standard_kit(Shelf((tmp_path,))), tree, call, "Nothing could be looked up.")
     assert made.notes == ("The Hugging Face hub was not consulted: HF_HUB_OFFLINE is set. Unset it to search the hub.",)
     assert "do not claim to have consulted it" in chat.asked[1].messages[-1].content

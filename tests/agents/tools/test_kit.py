@@ -11,6 +11,7 @@ import pytest
 from trex_nb.agents.tools.answers import Answers
 from trex_nb.agents.tools.base import Unavailable
 from trex_nb.agents.tools.kit import Kit, Opened, standard_kit
+from trex_nb.agents.tools.local import Shelf
 from trex_nb.agents.tools.mcp import McpServer
 
 GONE = McpServer("gone", ("/nonexistent/server",))
@@ -26,7 +27,7 @@ def opened(kit: Kit) -> Opened:
 
 def test_a_study_has_papers_the_hub_and_files(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("Try more epochs.")
-    tools = {t.described.name: t for t in opened(standard_kit([tmp_path])).tools}
+    tools = {t.described.name: t for t in opened(standard_kit(Shelf((tmp_path,)))).tools}
     assert sorted(tools) == [
         "describe_dataset", "find_datasets", "find_models", "list_files", "read_file", "search_arxiv",
         "search_openalex", "search_semantic_scholar",
@@ -35,7 +36,7 @@ def test_a_study_has_papers_the_hub_and_files(tmp_path: Path) -> None:
 
 
 def test_every_schema_is_one_that_servers_take() -> None:
-    for tool in opened(standard_kit([])).tools:
+    for tool in opened(standard_kit(Shelf(()))).tools:
         schema = tool.described.parameters
         assert schema["type"] == "object"
         assert not {"$defs", "discriminator", "oneOf"} & set(schema)
@@ -43,7 +44,7 @@ def test_every_schema_is_one_that_servers_take() -> None:
 
 
 def test_a_server_that_is_not_there_is_a_note() -> None:
-    found = opened(standard_kit([], servers=[GONE]))
+    found = opened(standard_kit(Shelf(()), servers=[GONE]))
     assert "The MCP server gone was not consulted" in found.notes[0]
     assert len(found.tools) == 8
 
@@ -51,7 +52,7 @@ def test_a_server_that_is_not_there_is_a_note() -> None:
 def test_a_replay_starts_no_server_and_asks_nobody(tmp_path: Path) -> None:
     marker = tmp_path / "started"
     server = McpServer("s", (sys.executable, "-c", f"open({str(marker)!r}, 'w')"))
-    found = opened(standard_kit([], servers=[server], answers=Answers(tmp_path / "a.jsonl", only_recorded=True)))
+    found = opened(standard_kit(Shelf(()), servers=[server], answers=Answers(tmp_path / "a.jsonl", only_recorded=True)))
     assert not marker.exists()
     assert found.notes == ()
     with pytest.raises(Unavailable, match="replay"):

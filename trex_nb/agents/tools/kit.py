@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from pathlib import Path
 
 from trex_nb.agents.tools.answers import Answers
 from trex_nb.agents.tools.arxiv import SearchArxiv
@@ -48,14 +47,10 @@ class Kit:
             yield Opened(tuple(self.answers.of(t) for t in tools), tuple(notes))
 
 
-def standard_kit(
-    folders: Sequence[Path], *, hidden: Sequence[Path] = (), answers: Answers | None = None,
-    servers: Sequence[McpServer] = (), shelf: Shelf | None = None,
-) -> Kit:  # fmt: skip
-    """Papers, the hub and the files in `folders`, or on a `shelf` that was made already."""
+def standard_kit(shelf: Shelf, *, answers: Answers | None = None, servers: Sequence[McpServer] = ()) -> Kit:
+    """Papers, the hub and the files on a shelf."""
     reach = Reach()
     hub = Hub.at(reach)
-    shelf = shelf or Shelf(tuple(folders), tuple(hidden))
     tools: tuple[ResearchTool, ...] = (
         SearchArxiv(reach), SearchOpenAlex(reach), SearchScholar(reach), FindDatasets(hub), DescribeDataset(hub),
         FindModels(hub), ListFiles(shelf), ReadFile(shelf),
