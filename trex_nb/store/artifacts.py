@@ -3,6 +3,7 @@
 .trex/<study>/
   study.db                       the event log
   calls.jsonl                    what language models were asked and answered, whole
+  research.jsonl                 what the research tools were asked and answered
   leader.lock                    held by the process that starts jobs for this study
   pool.log                       what the warm pool of jobs complained about
   data/train.jsonl               prepared rows, for jobs
@@ -51,6 +52,11 @@ class StudyFolder:
     def calls(self) -> Path:
         """What language models were asked and answered."""
         return self.path / "calls.jsonl"
+
+    @property
+    def answers(self) -> Path:
+        """What research tools answered; beside the calls, so that a replay finds it."""
+        return self.path / "research.jsonl"
 
     @property
     def lock(self) -> Path:
