@@ -11,6 +11,7 @@ from pydantic import Field
 
 from trex_nb.core.base import Frozen, content_hash
 from trex_nb.core.ids import NodeId
+from trex_nb.errors import ChatTrouble
 from trex_nb.settings import Asker
 
 Purpose = Literal["task", "plan", "reflect", "ask", "code", "repair", "rows", "score"]
@@ -101,7 +102,7 @@ class ChatReply(Frozen):
 
 class CallRecord(Frozen):
     """A call as it is kept with the study, whole: `id` is any unique text, `time` when it began (epoch seconds),
-    `money` what it cost where a price is known. Either `reply`, or `failure` in words."""
+    `money` what it cost where a price is known. Either `reply`, or `failure` in words with its `hint` and `trouble`."""
 
     id: str
     time: float
@@ -109,6 +110,8 @@ class CallRecord(Frozen):
     asked: ChatRequest
     reply: ChatReply | None = None
     failure: str = ""
+    hint: str = ""
+    trouble: ChatTrouble | None = None
     usage: Usage = Usage()
     money: float | None = None
 
