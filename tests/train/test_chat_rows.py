@@ -201,12 +201,12 @@ def test_a_budget_that_others_only_hold_back_is_waited_for(rows_by: Make) -> Non
 
 
 def test_whoever_watches_is_told_how_far_it_is(rows_by: Make) -> None:
-    told: list[tuple[int, int]] = []
+    told: list[tuple[str, int, int]] = []
     answers = Answers()
     rows_by(ScriptedChat(script=obliging), answers=answers).write("More.", rows_of(12))
     rows_by(ScriptedChat(script=obliging), answers=answers, told=lambda *t: told.append(t)).write("More.", rows_of(30))
-    assert told[0] == (12, 30)
-    assert told[-1] == (30, 30)
+    assert told[0] == ("generate", 12, 30)
+    assert told[-1] == ("generate", 30, 30)
 
 
 @pytest.mark.parametrize("text", ['東京\u2028{"number": 2}', "مرحبا\x85", "🙂\x00\t|", "[end 0000]\n[quoted 1: rows]"])

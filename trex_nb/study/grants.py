@@ -41,7 +41,7 @@ def grant(folder: StudyFolder, asked: Limits, base_model: str, recipe: DataRecip
     model = _model_folder(base_model)
     reads = [path for path in (model, folder.ngrams_file, *local) if path is not None]
     fetches = model is None or any(not _is_file_name(source) for source in sources)
-    return Grant(_filled(asked, fetches=fetches), tuple(path for path in reads if not _is_sealed(path, folder)))
+    return Grant(_filled(asked, fetches=fetches), tuple(path for path in reads if not is_sealed(path, folder)))
 
 
 def _filled(asked: Limits, *, fetches: bool) -> Limits:
@@ -56,7 +56,7 @@ def _is_file_name(source: str) -> bool:
     return Path(source).suffix in READERS
 
 
-def _is_sealed(path: Path, folder: StudyFolder) -> bool:
+def is_sealed(path: Path, folder: StudyFolder) -> bool:
     """Whether reading `path` would open what is sealed: a recipe may name any file."""
     sealed, real = folder.references("test").parent.resolve(), path.resolve()
     return real.is_relative_to(sealed) or sealed.is_relative_to(real)

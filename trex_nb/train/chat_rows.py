@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,8 +28,9 @@ from trex_nb.train.row_questions import Asked, Question, in_batches
 
 _PATIENCE = 3  # questions without a usable answer, one after the other
 
-Told = Callable[[int, int], None]
-"""Is told how many answers of how many are there, of what an operator asks."""
+Told = Callable[[Literal["generate", "judge"], int, int], None]
+"""Is told how many answers of how many are there, of those an operator needs."""
+_OPERATORS: dict[Kind, Literal["generate", "judge"]] = {"write": "generate", "score": "judge"}
 
 
 @dataclass(slots=True)
@@ -59,7 +61,7 @@ class ChatRows:
         self._labels = {normalised(label): label for label in labels}
         self._embedder = embedder
         self._at_once = at_once
-        self._told = told or (lambda _done, _of: None)
+        self._told = told or (lambda _op, _done, _of: None)
         self._node = node
         self._runner = asyncio.Runner()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="trex rows")
@@ -89,7 +91,7 @@ class ChatRows:
         missing = {
             k: Asked(k, row, take) for (k, take), row in zip(keys, rows, strict=True) if not self._answers.get(k)
         }
-        self._told(len(rows) - len(missing), len(rows))
+        self._told(_OPERATORS[kind], len(rows) - len(missing), len(rows))
         if missing:
             question = Question(kind, asked, self._labels, self._node)
             round_ = _Round(question, deque(in_batches(list(missing.values()))))
@@ -124,7 +126,8 @@ class ChatRows:
                 self._answers.add(answers)
             else:
                 self._heed(round_, batch, _OF_NO_USE)
-            self._told(of - sum(map(len, [*round_.waiting, *round_.under_way])), of)
+            left = sum(map(len, [*round_.waiting, *round_.under_way]))
+            self._told(_OPERATORS[round_.question.kind], of - left, of)
 
     def _heed(self, round_: _Round, batch: list[Asked], error: ChatError) -> None:
         """What comes of a question that came to nothing."""
