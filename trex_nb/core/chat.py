@@ -13,7 +13,6 @@ from trex_nb.core.base import Frozen, content_hash
 from trex_nb.core.ids import NodeId
 from trex_nb.errors import ChatTrouble
 from trex_nb.settings import Asker
->>>>>>> llm
 
 Purpose = Literal["task", "plan", "reflect", "ask", "code", "repair", "rows", "score"]
 """What is asked for."""

@@ -41,10 +41,11 @@ def grant(folder: StudyFolder, asked: Limits, base_model: str, recipe: DataRecip
     model = _model_folder(base_model)
     reads = [path for path in (model, folder.ngrams_file, *local) if path is not None]
     fetches = model is None or any(not _is_file_name(source) for source in sources)
-    return Grant(_filled(asked, fetches=fetches), tuple(path for path in reads if not is_sealed(path, folder)))
+    return Grant(job_limits(asked, fetches=fetches), tuple(path for path in reads if not is_sealed(path, folder)))
 
 
-def _filled(asked: Limits, *, fetches: bool) -> Limits:
+def job_limits(asked: Limits, *, fetches: bool = False) -> Limits:
+    """The limits of a job: those the task asks for, and the machine's own where it says nothing."""
     machine = MEMORY_SHARE * psutil.virtual_memory().total / 1e6
     return Limits(
         memory_mb=asked.memory_mb or machine, file_mb=asked.file_mb or FILE_MB, disk_mb=asked.disk_mb or DISK_MB,

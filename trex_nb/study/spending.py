@@ -1,10 +1,10 @@
 """What is left of a study's compute, and when its jobs are asked to stop for it. Pure.
 
 Compute is the seconds of all jobs and evaluations added up, those of a job with several GPUs once for each. Minutes and
-money (which language models use up too) are two ways to set the same limit; whichever is used up first counts. Then nothing new starts, and jobs that are
-still at work by the time they have used up the rest are asked to save their state and end, so that they can go on when
-there is more. Only the time of a wall clock tells how long a running job has taken: where it jumps, a job may be asked
-too early, and loses nothing by it.
+money are two ways to set the same limit (language models use up money too); whichever is used up first counts. Then
+nothing new starts, and jobs that are still at work by the time they have used up the rest are asked to save their state
+and end, so that they can go on when there is more. Only the time of a wall clock tells how long a running job has
+taken: where it jumps, a job may be asked too early, and loses nothing by it.
 """
 
 from __future__ import annotations

@@ -8,7 +8,6 @@ what was answered by then is on record. Runs wait for each other here: those of 
 from __future__ import annotations
 
 import asyncio
-import os
 import sys
 import time
 from asyncio.subprocess import PIPE, Process
@@ -56,10 +55,9 @@ class Synthesis:
     """Has rows written for the runs of one study, by the model that `asking` names. All coroutines belong to one event
     loop."""
 
-    def __init__(self, folder: StudyFolder, asking: Asking | None, environ: Mapping[str, str] = os.environ) -> None:
+    def __init__(self, folder: StudyFolder, asking: Asking | None) -> None:
         self._folder = folder
         self._asking = asking
-        self._environ = environ
         self._turn = asyncio.Lock()
         self._done: set[tuple[str, str]] = set()
 
@@ -78,9 +76,14 @@ class Synthesis:
         recipe = node.plan.recipe
         if not recipe.asking:
             return None
-        if (trouble := self._not_allowed(recipe)) is not None:
-            return trouble
-        work = asyncio.ensure_future(self._in_turn(tree, node, told))
+        if self._asking is None or not self.writer:
+            return _failure(
+                "No language model is set that could write and score its rows.", unset_hint(), may_pass=True
+            )
+        sources = [op.source for op in recipe.ops if isinstance(op, Load) and Path(op.source).suffix in READERS]
+        if any(is_sealed(self._folder.train_file.parent / source, self._folder) for source in sources):
+            return _failure("The recipe loads rows that are sealed.", "a recipe without them")
+        work = asyncio.ensure_future(self._in_turn(self._asking, tree, node, told))
         try:
             while not work.done():
                 await asyncio.wait([work], timeout=_LOOK_AGAIN)
@@ -91,39 +94,30 @@ class Synthesis:
             await asyncio.wait([work])
         return work.result()
 
-    def _not_allowed(self, recipe: DataRecipe) -> Failure | None:
-        if not self.writer:
-            return _failure("No language model is set that could write and score its rows.", unset_hint(), may_pass=True)
-        sources = [op.source for op in recipe.ops if isinstance(op, Load) and Path(op.source).suffix in READERS]
-        if any(is_sealed(self._folder.train_file.parent / source, self._folder) for source in sources):
-            return _failure("The recipe loads rows that are sealed.", "a recipe without them")
-        return None
-
-    async def _in_turn(self, tree: Tree, node: Node, told: Told) -> Failure | None:
+    async def _in_turn(self, asking: Asking, tree: Tree, node: Node, told: Told) -> Failure | None:
         async with self._turn:
-            assert self._asking is not None
-            endpoint = self._asking.models.writer
-            assert endpoint is not None
-            what = (node.plan.recipe.hash, endpoint.model)
+            ask = self._ask(asking, tree, node)
+            what = (ask.recipe.hash, ask.endpoint.model)
             if what in self._done:
                 return None
-            ended = await self._carried_out(self._ask(tree, node, endpoint), endpoint, Teller(told, node, endpoint.model))
+            ended = await self._carried_out(asking, ask, Teller(told, node, ask.endpoint.model))
             if ended.failure is None:
                 self._done.add(what)
             return worded(ended)
 
-    def _ask(self, tree: Tree, node: Node, endpoint: Endpoint) -> Ask:
-        assert self._asking is not None
-        models, data = self._asking.models, tree.data
+    def _ask(self, asking: Asking, tree: Tree, node: Node) -> Ask:
+        models, data = asking.models, tree.data
+        assert models.writer is not None
         return Ask(
             recipe=node.plan.recipe, train_file=str(self._folder.train_file), answers=str(self._folder.answers),
-            base=base_path(tree.base.model), labels=[label for label, _ in data.slices] if data.closed_answers else (),
-            endpoint=endpoint, prices=dict(models.prices), allowance=self._asking.left(), node=node.id,
-            rungs=str(self._asking.rungs_file), replay=str(models.replay) if models.replay else None,
+            base=base_path(tree.base.model), endpoint=models.writer, prices=dict(models.prices),
+            labels=tuple(label for label, _ in data.slices) if data.closed_answers else (),
+            allowance=asking.left(), node=node.id, rungs=str(asking.rungs_file),
+            replay=str(models.replay) if models.replay else None,
         )  # fmt: skip
 
-    async def _carried_out(self, ask: Ask, endpoint: Endpoint, teller: Teller) -> Ended:
-        process = await self._started(endpoint)
+    async def _carried_out(self, asking: Asking, ask: Ask, teller: Teller) -> Ended:
+        process = await self._started(ask.endpoint, asking.environ)
         try:
             assert process.stdin is not None
             assert process.stdout is not None
@@ -135,7 +129,7 @@ class Synthesis:
                 if isinstance(said, Ended):
                     return said
                 if isinstance(said, Called):
-                    self._asking.keep(said.record)
+                    asking.keep(said.record)
                 teller.hear(said)
         finally:
             teller.tell()
@@ -145,8 +139,8 @@ class Synthesis:
         what = f"The process that has rows written ended without a word; {self._folder.synthesis_log.name} may say why."
         return Ended(failure=_failure(what, "%trex resume, which goes on with what was answered", may_pass=True))
 
-    async def _started(self, endpoint: Endpoint) -> Process:
-        passed = {n: self._environ[n] for n in (*NETWORK, endpoint.key_env) if n in self._environ}
+    async def _started(self, endpoint: Endpoint, environ: Mapping[str, str]) -> Process:
+        passed = {name: environ[name] for name in (*NETWORK, endpoint.key_env) if name in environ}
         with self._folder.synthesis_log.open("ab") as log:
             return await asyncio.create_subprocess_exec(
                 *(sys.executable, "-P", "-m", WORKER),

@@ -11,9 +11,8 @@ from __future__ import annotations
 import os
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
 
@@ -47,7 +46,7 @@ def prepared(ask: Ask, say: Say) -> Ended:
     """Have all answers there; what goes on is said."""
     try:
         with FileLock(f"{ask.answers}.preparing"), _rows(ask, say) as rows:
-            _carry_out(ask, rows, say)
+            _carry_out(ask, rows)
     except TrainingFailed as failed:
         return Ended(failure=failed.failure)
     except ChatError as error:
@@ -62,7 +61,7 @@ def up_to_last_question(recipe: DataRecipe) -> DataRecipe:
     return recipe.model_copy(update={"ops": recipe.ops[:last]})
 
 
-def _carry_out(ask: Ask, rows: ChatRows, say: Say) -> None:
+def _carry_out(ask: Ask, rows: ChatRows) -> None:
     train_file = Path(ask.train_file)
     if not train_file.with_name(NGRAMS_FILE).exists():
         what = "The study has no hashed passages of its search and test prompts, with which new rows are compared."

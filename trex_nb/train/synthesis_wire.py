@@ -1,4 +1,4 @@
-"""What goes between a study and the process that has rows written: one `Ask` on stdin, `Said`s on stdout, a line each."""
+"""What goes between a study and the process that has rows written: an `Ask` on its stdin, `Said`s on its stdout."""
 
 from __future__ import annotations
 
