@@ -24,6 +24,8 @@ from trex_nb.store.artifacts import StudyFolder
 from trex_nb.store.sqlite import SqliteStore
 from trex_nb.study.asking import Asking
 from trex_nb.study.base_model import base_path
+from trex_nb.study.looking import Looking
+from trex_nb.study.own_data import OwnData
 from trex_nb.study.surroundings import Around
 from trex_nb.tiny.general import world_text
 
@@ -59,10 +61,11 @@ def default_parts(folder: StudyFolder, created: StudyCreated, settings: Settings
         general=world_text() if task.base_model == "tiny" else PROSE,
     )  # fmt: skip
     asking = Asking(folder, settings.models)
+    looking = Looking(folder, created, asking)
     pool = Pool(folder.pool_log, "trex_nb.train.ready:prepare", (base_path(task.base_model), str(tiny.path())))
     return Parts(
         store=SqliteStore(folder.database),
-        researcher=ChosenResearcher(OfflineResearcher(task.seed), lambda: with_model(folder, asking)),
+        researcher=ChosenResearcher(OfflineResearcher(task.seed), lambda: with_model(folder, asking, looking)),
         executor=TemplateExecutor(),
         launcher=RayLauncher(settings.ray, settings.storage) if settings.ray else KernelLauncher(pool),
         evaluator=evaluator,
@@ -72,8 +75,10 @@ def default_parts(folder: StudyFolder, created: StudyCreated, settings: Settings
     )
 
 
-def with_model(folder: StudyFolder, asking: Asking) -> LLMResearcher | None:
+def with_model(folder: StudyFolder, asking: Asking, looking: Looking | None = None) -> LLMResearcher | None:
     """The Researcher that asks the model which is set now; None where none is."""
     if not asking.has("researcher"):
         return None
-    return LLMResearcher(asking.chat("researcher"), Around(folder, asking), thinking=asking.thoughts.hear)
+    around = Around(folder, asking, looking.own if looking else OwnData())
+    research = looking.research() if looking else None
+    return LLMResearcher(asking.chat("researcher"), around, research, thinking=asking.thoughts.hear)

@@ -69,7 +69,7 @@ class Synthesis:
 
     def record(self, recipe: DataRecipe) -> Answered | None:
         """Where a job finds what `recipe` asks a language model; None where it asks nothing."""
-        return Answered(self._folder.answers, self.writer) if recipe.asking else None
+        return Answered(self._folder.row_answers, self.writer) if recipe.asking else None
 
     async def answered(self, tree: Tree, node: Node, told: Told, is_wanted: Callable[[], bool]) -> Failure | None:
         """Have everything on record that the recipe of `node` asks a language model. None when it is; else why not."""
@@ -109,7 +109,7 @@ class Synthesis:
         models, data = asking.models, tree.data
         assert models.writer is not None
         return Ask(
-            recipe=node.plan.recipe, train_file=str(self._folder.train_file), answers=str(self._folder.answers),
+            recipe=node.plan.recipe, train_file=str(self._folder.train_file), answers=str(self._folder.row_answers),
             base=base_path(tree.base.model), endpoint=models.writer, prices=dict(models.prices),
             labels=tuple(label for label, _ in data.slices) if data.closed_answers else (),
             allowance=asking.left(), node=node.id, rungs=str(asking.rungs_file),
