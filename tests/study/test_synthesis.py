@@ -26,11 +26,13 @@ from trex_nb.search.tree import Tree
 from trex_nb.settings import Endpoint, ModelPrice, Models
 from trex_nb.store.artifacts import StudyFolder, write_rows
 from trex_nb.study.asking import Asking
-from trex_nb.study.synthesis import STOPPED, Synthesis
+from trex_nb.study.synthesis import STOPPED, Synthesis, added_up, what_to_ask, worded
 from trex_nb.testing import trees
 from trex_nb.train import prepare
 from trex_nb.train.answers import Answers
 from trex_nb.train.recorded_rows import RecordedRows
+from trex_nb.train.synthesis import prepared
+from trex_nb.train.synthesis_wire import Called, Said
 
 KEY = "sk-planted-0123456789abcdef"
 WRITE = Generate(instruction="From back to front.", n=60)
@@ -67,6 +69,15 @@ class Bench:
 
     def run(self, recipe: DataRecipe = RECIPE, is_wanted: Callable[[], bool] = lambda: True) -> Failure | None:
         return asyncio.run(self.synthesis.answered(self.tree, self.node(recipe), self.told.append, is_wanted))
+
+    def carry_out(self, recipe: DataRecipe = RECIPE) -> Failure | None:
+        """The same in this process, which is quicker."""
+        said: list[Said] = []
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("PLANTED_KEY", KEY)
+            ended = prepared(what_to_ask(self.folder, self.asking, self.tree, self.node(recipe)), said.append)
+        self.told += [added_up([s], self.node(recipe), "real") for s in said if isinstance(s, Called)]
+        return worded(ended)
 
     @property
     def calls(self) -> list[ev.ChatCalled]:
@@ -195,7 +206,7 @@ def test_it_stops_hard_at_the_allowance_and_says_how_to_go_on(
     usage = {"prompt_tokens": 700, "completion_tokens": 800, "total_tokens": 1500}
     server.script = lambda body: say(said_by(body), usage=usage)
     bench = Bench(tmp_path, server.url, budget)
-    failure = bench.run()
+    failure = bench.carry_out()
     assert failure is not None
     assert (failure.stage, failure.kind) == ("data", "stopped")
     assert "budget" in failure.message
@@ -214,7 +225,7 @@ def test_a_server_that_is_of_no_use_is_a_failure_in_words(
     bench: Bench, server: ProtocolServer, deed: Deed, kind: str, said: str
 ) -> None:
     server.script = lambda body: deed if about_rows([body]) else answering(body)
-    failure = bench.run(DataRecipe(ops=(WRITE,)))
+    failure = bench.carry_out(DataRecipe(ops=(WRITE,)))
     assert failure is not None
     assert (failure.stage, failure.kind) == ("data", kind)
     assert said in failure.message
@@ -234,7 +245,7 @@ def test_injected_words_in_rows_are_rows_and_nothing_else(bench: Bench, server: 
     server.script = lambda body: say(said_by(body, hostile))
     recipe = DataRecipe(ops=(WRITE,))
     before = sorted(p for p in bench.folder.path.rglob("*") if p.is_file())
-    failure = bench.run(recipe)
+    failure = bench.carry_out(recipe)
     new = {p.name for p in bench.folder.path.rglob("*") if p.is_file()} - {p.name for p in before}
     assert all(n.startswith(("row-answers", "calls", "synthesis", "train-")) or n.endswith(".lock") for n in new)
     if failure is None:
@@ -263,12 +274,12 @@ def test_rows_that_are_sealed_are_shown_to_nobody(bench: Bench, server: Protocol
 
 
 def test_a_replay_answers_instead_of_a_server(bench: Bench, server: ProtocolServer, tmp_path: Path) -> None:
-    assert bench.run() is None
+    assert bench.run() is None  # which keeps the calls
     other = Bench(tmp_path / "other", "http://127.0.0.1:9/v1")
     asking = other.asking
     assert asking.models.writer is not None
     asking.use(Models(writer=asking.models.writer, replay=bench.folder.calls))
-    assert other.run() is None
+    assert other.carry_out() is None
     assert other.rows() == bench.rows()
 
 

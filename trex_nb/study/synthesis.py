@@ -96,7 +96,7 @@ class Synthesis:
 
     async def _in_turn(self, asking: Asking, tree: Tree, node: Node, told: Told) -> Failure | None:
         async with self._turn:
-            ask = self._ask(asking, tree, node)
+            ask = what_to_ask(self._folder, asking, tree, node)
             what = (ask.recipe.hash, ask.endpoint.model)
             if what in self._done:
                 return None
@@ -104,17 +104,6 @@ class Synthesis:
             if ended.failure is None:
                 self._done.add(what)
             return worded(ended)
-
-    def _ask(self, asking: Asking, tree: Tree, node: Node) -> Ask:
-        models, data = asking.models, tree.data
-        assert models.writer is not None
-        return Ask(
-            recipe=node.plan.recipe, train_file=str(self._folder.train_file), answers=str(self._folder.row_answers),
-            base=base_path(tree.base.model), endpoint=models.writer, prices=dict(models.prices),
-            labels=tuple(label for label, _ in data.slices) if data.closed_answers else (),
-            allowance=asking.left(), node=node.id, rungs=str(asking.rungs_file),
-            replay=str(models.replay) if models.replay else None,
-        )  # fmt: skip
 
     async def _carried_out(self, asking: Asking, ask: Ask, teller: Teller) -> Ended:
         process = await self._started(ask.endpoint, asking.environ)
@@ -147,6 +136,19 @@ class Synthesis:
                 stdin=PIPE, stdout=PIPE, stderr=log, cwd=self._folder.path, env=clean_environment(1) | passed,
                 start_new_session=True, limit=_LONGEST_LINE,
             )  # fmt: skip
+
+
+def what_to_ask(folder: StudyFolder, asking: Asking, tree: Tree, node: Node) -> Ask:
+    """What the process is told to do for a run of `node`."""
+    models, data = asking.models, tree.data
+    assert models.writer is not None
+    return Ask(
+        recipe=node.plan.recipe, train_file=str(folder.train_file), answers=str(folder.row_answers),
+        base=base_path(tree.base.model), endpoint=models.writer, prices=dict(models.prices),
+        labels=tuple(label for label, _ in data.slices) if data.closed_answers else (),
+        allowance=asking.left(), node=node.id, rungs=str(asking.rungs_file),
+        replay=str(models.replay) if models.replay else None,
+    )  # fmt: skip
 
 
 @dataclass(slots=True)
