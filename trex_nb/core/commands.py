@@ -10,7 +10,7 @@ from pydantic import Field, TypeAdapter
 
 from trex_nb.core.base import Frozen
 from trex_nb.core.ids import NodeId, RunId
-from trex_nb.core.task import PolicyName
+from trex_nb.core.task import CodePolicy, PolicyName
 
 
 class Propose(Frozen):
@@ -157,6 +157,14 @@ class ChoosePolicy(Frozen):
     widen: float | None = Field(None, gt=0, le=100)
 
 
+class SetCode(Frozen):
+    """Let models write code for experiments, to run when a person approved it (`ask`) or unasked (`auto`), or not at
+    all (`off`)."""
+
+    do: Literal["set_code"] = "set_code"
+    policy: CodePolicy
+
+
 Command = Annotated[
     Propose
     | Approve
@@ -173,7 +181,8 @@ Command = Annotated[
     | Repeat
     | Finalize
     | SetBudget
-    | ChoosePolicy,
+    | ChoosePolicy
+    | SetCode,
     Field(discriminator="do"),
 ]
 

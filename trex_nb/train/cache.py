@@ -36,6 +36,8 @@ def prepare_once(
     disable_progress_bars()
     try:
         kept = Path(folder) / _key(recipe, Path(train_file), fidelity, limit)
+        if kept.is_dir():
+            return _found(kept)
         kept.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(f"{kept}.lock"):
             if kept.is_dir():
