@@ -1,4 +1,4 @@
-"""A hostile cell in a job that is confined, as jobs with a model's code are: it spoils nothing that anybody believes."""
+"""A hostile cell in a job that is confined, as jobs with a model's code are: it spoils nothing anybody believes."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from trex_nb.testing.launchers import notebook_job
 DAEMON = (
     "import os, subprocess, sys\n"
     "code = 'import os, time; os.fork() and os._exit(0); os.setsid();'"
-    " 'open(\"made/daemon\", \"w\").write(str(os.getpid())); time.sleep(600)'\n"
+    ' \'open("made/daemon", "w").write(str(os.getpid())); time.sleep(600)\'\n'
     "subprocess.run([sys.executable, '-c', code], env={}, start_new_session=True)\n"
     "import time\n"
     "while not os.path.exists('made/daemon') or not open('made/daemon').read(): time.sleep(0.01)"
