@@ -84,11 +84,13 @@ tokens or is not what was asked for; the budget forbids it, a person stopped it,
 
 
 class ChatError(TrexError):
-    """A language model could not be asked, or gave nothing usable."""
+    """A language model could not be asked, or gave nothing usable. `spent` are the tokens it read and wrote
+    nonetheless, as far as they are known."""
 
-    def __init__(self, what: str, hint: str, *, trouble: ChatTrouble) -> None:
+    def __init__(self, what: str, hint: str, *, trouble: ChatTrouble, spent: tuple[int, int] = (0, 0)) -> None:
         super().__init__(what, hint)
         self.trouble = trouble
+        self.spent = spent
 
 
 class MissingExtraError(TrexError):

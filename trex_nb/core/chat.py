@@ -11,6 +11,7 @@ from pydantic import Field
 
 from trex_nb.core.base import Frozen, content_hash
 from trex_nb.core.ids import NodeId
+from trex_nb.errors import ChatTrouble
 
 Asker = Literal["researcher", "executor", "writer"]
 """Who asks: the two agents, or the data operators that have rows written and scored."""
@@ -103,7 +104,7 @@ class ChatReply(Frozen):
 
 class CallRecord(Frozen):
     """A call as it is kept with the study, whole: `id` is any unique text, `time` when it began (epoch seconds),
-    `money` what it cost where a price is known. Either `reply`, or `failure` in words."""
+    `money` what it cost where a price is known. Either `reply`, or `failure` in words with its `hint` and `trouble`."""
 
     id: str
     time: float
@@ -111,6 +112,8 @@ class CallRecord(Frozen):
     asked: ChatRequest
     reply: ChatReply | None = None
     failure: str = ""
+    hint: str = ""
+    trouble: ChatTrouble | None = None
     usage: Usage = Usage()
     money: float | None = None
 

@@ -2,6 +2,7 @@
 
 .trex/<study>/
   study.db                       the event log
+  calls.jsonl                    what language models were asked and answered, whole
   leader.lock                    held by the process that starts jobs for this study
   pool.log                       what the warm pool of jobs complained about
   data/train.jsonl               prepared rows, for jobs
@@ -45,6 +46,11 @@ class StudyFolder:
     def database(self) -> Path:
         """The event log."""
         return self.path / "study.db"
+
+    @property
+    def calls(self) -> Path:
+        """What language models were asked and answered."""
+        return self.path / "calls.jsonl"
 
     @property
     def lock(self) -> Path:

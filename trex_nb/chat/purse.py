@@ -1,0 +1,78 @@
+"""What language models may still spend in a study, shared by all who ask: calls under way hold back the most they may
+come to, so that no two of them spend the same rest."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+
+LEAST_REPLY = 256
+"""Tokens below which a shortened reply is no use."""
+
+
+@dataclass(frozen=True, slots=True)
+class Allowance:
+    """Tokens and money that language models may use up in all; None sets no limit."""
+
+    tokens: int | None = None
+    money: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What a call under way may come to."""
+
+    tokens: int = 0
+    money: float = 0.0
+
+
+class Purse:
+    """Counts what is spent, from `tokens` and `money` (what a study's log knows already) on. `limits` says how much may
+    be spent in all, at each call anew: the person may raise it, and jobs eat up money too. Safe in threads."""
+
+    def __init__(self, limits: Callable[[], Allowance], *, tokens: int = 0, money: float = 0.0) -> None:
+        self._limits = limits
+        self._tokens = tokens
+        self._money = money
+        self._held: list[Held] = []
+        self._lock = threading.Lock()
+
+    @property
+    def has_money_limit(self) -> bool:
+        """Whether money is limited, so that a call needs a price."""
+        return self._limits().money is not None
+
+    def hold(self, prompt: int, reply: int, cost: Callable[[int, int], float]) -> tuple[Held, int] | None:
+        """Hold back a call of `prompt` tokens and at most `reply` more, priced by `cost`: what is held, and how many
+        tokens the reply may have. That is less than `reply` where less is left; None where too little is."""
+        limits = self._limits()
+        with self._lock:
+            held = Held(sum(h.tokens for h in self._held), sum(h.money for h in self._held))
+            most = reply
+            if limits.tokens is not None:
+                most = min(most, limits.tokens - self._tokens - held.tokens - prompt)
+            if limits.money is not None:
+                most = min(most, _affordable(limits.money - self._money - held.money, prompt, most, cost))
+            if most < min(reply, LEAST_REPLY):
+                return None
+            mine = Held(prompt + most, cost(prompt, most))
+            self._held.append(mine)
+            return mine, most
+
+    def settle(self, held: Held, tokens: int, money: float) -> None:
+        """The call is over and came to this much."""
+        with self._lock:
+            self._held.remove(held)
+            self._tokens += tokens
+            self._money += money
+
+
+def _affordable(left: float, prompt: int, most: int, cost: Callable[[int, int], float]) -> int:
+    """The longest reply, of at most `most` tokens, that `left` pays for; -1 where the prompt is too dear already."""
+    if cost(prompt, 0) > left:
+        return -1
+    if most <= 0 or cost(prompt, most) <= left:
+        return most
+    each = (cost(prompt, most) - cost(prompt, 0)) / most
+    return int((left - cost(prompt, 0)) / each)
