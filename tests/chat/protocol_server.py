@@ -25,7 +25,7 @@ class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     server: ProtocolServer
 
-    def do_POST(self) -> None:  # noqa: N802 - http.server calls it so
+    def do_POST(self) -> None:
         body = json.loads(self.rfile.read(int(self.headers["content-length"])))
         with self.server.changed:
             self.server.requests.append(body)
@@ -123,7 +123,11 @@ def say(text: str, *, usage: Body | None = USAGE, finish: str = "stop", **messag
     def deed(handler: Handler, body: Body) -> None:
         if not body.get("stream"):
             said = {"role": "assistant", "content": text, **message}
-            whole = {"choices": [{"index": 0, "message": said, "finish_reason": finish}], "usage": usage, "model": "real-1"}
+            whole = {
+                "choices": [{"index": 0, "message": said, "finish_reason": finish}],
+                "usage": usage,
+                "model": "real-1",
+            }
             handler.send(200, "application/json", json.dumps(whole).encode())
             return
         deltas: list[Body] = [{"role": "assistant", "content": ""}, *({key: value} for key, value in message.items())]
