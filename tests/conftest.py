@@ -9,7 +9,7 @@ from hypothesis import settings
 settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
 
-pytest_plugins = ["tests.ray_cluster"]
+pytest_plugins = ["tests.ray_cluster", "tests.chat.tiny_process"]
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -1,6 +1,7 @@
 """The exception tree of trex_nb: every error a person can cause or meet, in two lines.
 
     TrexError            what happened, what to try
+    ├── SettingsError    trex.toml or a setting cannot be used
     ├── TaskError        the task file or its data cannot be used
     ├── CommandError     a command names something that is not there, or comes too late
     ├── StoreError       the event log cannot be read or written
@@ -32,6 +33,10 @@ class TrexError(Exception):
     def _render_traceback_(self) -> list[str]:
         """IPython shows these lines in place of a stack trace; `%trex debug` has the trace."""
         return [f"{type(self).__name__}: {self.what}", f"Try: {self.hint}"]
+
+
+class SettingsError(TrexError):
+    """`trex.toml`, an environment variable or a setting cannot be used."""
 
 
 class TaskError(TrexError):

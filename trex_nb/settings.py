@@ -1,12 +1,39 @@
-"""Settings: what a person may change about trex_nb itself, from the environment. Injected, never reached for."""
+"""Settings: what a person may change about trex_nb itself, from the environment and `trex.toml`. Injected, never
+reached for.
+
+Language models, in `trex.toml` (in the working directory, or wherever `TREX_CONFIG` says):
+
+    [models]                        # for all who ask: researcher, executor, writer
+    base_url = "http://localhost:8000/v1"
+    model = "qwen3-32b"
+    key_env = "MY_KEY"              # the name of the environment variable, never the key
+    [models.researcher]             # for one of them
+    model = "gpt-5"
+    base_url = "https://api.openai.com/v1"
+    [prices.gpt-5]                  # per million tokens, for the account
+    prompt = 1.25
+    completion = 10.0
+
+`TREX_MODEL`, `TREX_BASE_URL` and `TREX_KEY_ENV` go before `[models]`, `TREX_RESEARCHER_MODEL` and its like before
+`[models.researcher]`. What is said in a notebook (`%config Trex…`) goes before both.
+"""
 
 from __future__ import annotations
 
 import os
 import re
+import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any, Literal, get_args
+
+from trex_nb.errors import SettingsError
+
+Asker = Literal["researcher", "executor", "writer"]
+"""Who asks a language model: the two agents, and the data operators that have rows written and scored."""
+
+_OPENAI = "https://api.openai.com/v1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +74,10 @@ class Models:
     currency: str = "USD"
     replay: Path | None = None
 
+    def of(self, who: Asker) -> Endpoint | None:
+        """The endpoint that `who` asks."""
+        return {"researcher": self.researcher, "executor": self.executor, "writer": self.writer}[who]
+
 
 @dataclass(frozen=True, slots=True)
 class Settings:
@@ -70,12 +101,84 @@ class Settings:
     def from_environment(cls, env: Mapping[str, str] = os.environ) -> Settings:
         """`TREX_HOME` (default `.trex` in the working directory), `TREX_JOBS` (default: one per core, at most 4),
         `TREX_PRICE_PER_HOUR` ("2.50 EUR"; default: none, costs are told in minutes), `TREX_RAY` (auto, host:port or
-        ray://host:10001; default: none) and `TREX_STORAGE` (s3://bucket/trex, /shared/trex; default: none)."""
+        ray://host:10001; default: none), `TREX_STORAGE` (s3://bucket/trex, /shared/trex; default: none), and the
+        language models. Raises `SettingsError` when `trex.toml` cannot be read."""
         jobs = int(env["TREX_JOBS"]) if env.get("TREX_JOBS", "").isdigit() else min(4, os.cpu_count() or 1)
         price = price_in(env.get("TREX_PRICE_PER_HOUR", ""))
         root = Path(env.get("TREX_HOME", ".trex")).absolute()
         ray, storage = env.get("TREX_RAY") or None, env.get("TREX_STORAGE") or None
-        return cls(root=root, jobs=max(1, jobs), price=price, ray=ray, storage=storage)
+        models = models_in(config_file(env), env)
+        return cls(root=root, jobs=max(1, jobs), price=price, ray=ray, storage=storage, models=models)
+
+
+def config_file(env: Mapping[str, str] = os.environ) -> dict[str, Any]:
+    """What `trex.toml` says; nothing where there is none. Raises `SettingsError` when it cannot be read."""
+    path = Path(env.get("TREX_CONFIG") or "trex.toml").absolute()
+    if not path.exists() and not env.get("TREX_CONFIG"):
+        return {}
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise SettingsError(
+            f"{path} cannot be read: {error}.", "mend it, or set TREX_CONFIG to another file"
+        ) from error
+
+
+def models_in(file: Mapping[str, Any], env: Mapping[str, str], said: Mapping[str, str] | None = None) -> Models:
+    """The language models that a `trex.toml` sets, then the environment, then what was `said` in the notebook (`model`,
+    `base_url`, `key_env`, `researcher`, …). Raises `SettingsError` for what is no setting."""
+    table, replay = _table(file, "models"), env.get("TREX_REPLAY")
+    common = {n: v for n, v in table.items() if n not in get_args(Asker) and n != "currency"}
+    common.setdefault("base_url", env.get("OPENAI_BASE_URL") or _OPENAI)
+    named = {"model": "TREX_MODEL", "base_url": "TREX_BASE_URL", "key_env": "TREX_KEY_ENV"}
+    common |= {n: env[name] for n, name in named.items() if env.get(name)}
+    said = {n: v for n, v in (said or {}).items() if v}
+    last = {n: v for n, v in said.items() if n in named}
+    found = {}
+    for who in get_args(Asker):
+        model = said.get(who) or said.get("model") or env.get(f"TREX_{who.upper()}_MODEL")
+        own = {**common, **_table(table, who), **last, **({"model": model} if model else {})}
+        found[who] = _endpoint(own, who) if own.get("model") else None
+    prices = {model: _price(model, p) for model, p in _table(file, "prices").items()}
+    currency = str(table.get("currency", "USD"))
+    return Models(**found, prices=prices, currency=currency, replay=Path(replay).absolute() if replay else None)
+
+
+_KINDS: dict[str, type | tuple[type, ...]] = {
+    "base_url": str, "model": str, "key_env": str, "timeout": (int, float), "max_tokens": int,
+    "temperature": (int, float), "extra": dict,
+}  # fmt: skip
+
+
+def _endpoint(said: Mapping[str, Any], who: str) -> Endpoint:
+    for name, value in said.items():
+        if name not in _KINDS:
+            raise SettingsError(f"[models] has no setting {name!r}.", f"one of {', '.join(_KINDS)}")
+        if not isinstance(value, _KINDS[name]) or isinstance(value, bool):
+            raise SettingsError(f"{name} of {who} cannot be {value!r}.", "see the settings in the README")
+    base_url = str(said["base_url"]).rstrip("/")
+    if not re.fullmatch(r"https?://[^/\s@]+(/\S*)?", base_url):
+        raise SettingsError(f"base_url of {who} is no address of a server.", 'such as "http://localhost:8000/v1"')
+    if re.match(r"sk-", str(said.get("key_env", ""))):
+        raise SettingsError(f"key_env of {who} looks like a key.", "the name of the environment variable that has it")
+    extra = tuple(sorted(said.get("extra", {}).items()))
+    return Endpoint(**{**said, "base_url": base_url, "extra": extra})
+
+
+def _price(model: str, said: Any) -> ModelPrice:
+    names = ("prompt", "completion", "cached")
+    numbers = said if isinstance(said, Mapping) else {}
+    is_good = {"prompt", "completion"} <= set(numbers) <= set(names)
+    if not is_good or any(isinstance(v, bool) or not isinstance(v, int | float) or v < 0 for v in numbers.values()):
+        raise SettingsError(f"[prices.{model}] is no price.", "prompt = 1.25 and completion = 10.0, per million tokens")
+    return ModelPrice(**numbers)
+
+
+def _table(file: Mapping[str, Any], name: str) -> dict[str, Any]:
+    found = file.get(name, {})
+    if not isinstance(found, dict):
+        raise SettingsError(f"{name} in trex.toml is no table.", f"[{name}] and lines below it")
+    return dict(found)
 
 
 def price_in(text: str) -> tuple[float, str] | None:

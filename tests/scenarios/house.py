@@ -17,6 +17,7 @@ from trex_nb.search.tree import Tree
 from trex_nb.settings import Settings
 from trex_nb.store.artifacts import StudyFolder
 from trex_nb.store.memory import MemoryStore
+from trex_nb.study.asking import Asking
 from trex_nb.study.parts import Parts
 from trex_nb.study.study import Study
 from trex_nb.study.writer import Lead, SoleLead
@@ -63,6 +64,7 @@ class House:
         self.researcher: Researcher = ScriptedResearcher(*(lora_plan(f"Rank {r}", r=r) for r in (2, 4, 8, 16, 32, 64)))
         self.policy: SearchPolicy = AsChosen()
         self.store: Store = MemoryStore()
+        self.asking: Asking | None = None
         self._created = trees.created()
         if budget is not None:
             task = self._created.task.model_copy(update={"budget": budget})
@@ -75,7 +77,8 @@ class House:
         if not list(store.read(NAME)):
             store.append(NAME, [self._created], actor="human", time=now(), expected_seq=0)
         parts = Parts(
-            store, self.researcher, self.executor, self.launcher, self.evaluator, self.policy, self.settings
+            store, self.researcher, self.executor, self.launcher, self.evaluator, self.policy, self.settings,
+            self.asking,
         )  # fmt: skip
         self._open.append(Study(NAME, self.folder, parts, lead or SoleLead()))
         return self._open[-1]

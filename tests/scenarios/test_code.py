@@ -35,7 +35,7 @@ def test_one_approval_lets_plan_and_code_run(build: Build) -> None:
     study = house.open()
     study.plan(1)
     study.approve("n1")
-    study.run(jobs=1).text
+    study.run(jobs=1)
     study.wait(30)
     assert statuses(study.tree)["n1"] == "succeeded"
     assert house.executor.prepared[-1].code == CODE

@@ -170,7 +170,7 @@ def test_nothing_of_the_test_split_is_in_what_agents_and_policies_see(house: Hou
         repr([vars_of(n) for n in study.tree.nodes.values()]),
         repr([getattr(study.tree, f) for f in Tree.__dataclass_fields__]),
         memory_context(study.tree, request),
-        *(study.why(n) for n in study.tree.nodes),
+        *(str(study.why(n)) for n in study.tree.nodes),
         *(str(blocks) for _, blocks in report_parts(study.tree)),
     ]
     for text in seen:

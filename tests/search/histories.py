@@ -32,6 +32,7 @@ COMMANDS = st.one_of(
     st.builds(lambda run, text: cmd.Redirect(node=node_of(run), run=run, text=text), RUNS, WORDS),
     st.builds(cmd.Edit, node=NODES, fields=st.fixed_dictionaries({"r": st.integers(1, 64)})),
     st.builds(cmd.Edit, node=NODES, fields=st.just({"fidelity": 0.25})),
+    st.builds(cmd.Withdraw),
     st.builds(cmd.ChoosePolicy, name=st.sampled_from(["uct", "auto", "gbfs", "sequential"])),
     st.builds(cmd.Note, node=NODES, text=WORDS),
     st.builds(cmd.Run, jobs=st.integers(1, 3)),

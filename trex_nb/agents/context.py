@@ -11,6 +11,7 @@ import math
 from collections.abc import Sequence
 
 from trex_nb.core.events import ProposalRequested
+from trex_nb.core.ids import NodeId
 from trex_nb.core.node import Node, Status
 from trex_nb.core.protocols import TreeView
 from trex_nb.core.result import Insight
@@ -20,28 +21,40 @@ LIMIT = 12_000
 
 def memory_context(tree: TreeView, request: ProposalRequested) -> str:
     """What a Researcher is told before it proposes children of `request.parent`."""
-    parent = tree.nodes[request.parent]
-    seen = {*(n.id for n in tree.path(parent.id)), *parent.children}
-    key = [n for n in tree.nodes.values() if n.id not in seen and _is_key(tree, n)]
-    text = _text(tree, request, key)
-    while len(text) > LIMIT and key:
-        key = key[1 + len(key) // 4 :]
-        text = _text(tree, request, key)
-    return text if len(text) <= LIMIT else text[:LIMIT] + "\n… (cut)"
-
-
-def _text(tree: TreeView, request: ProposalRequested, key: Sequence[Node]) -> str:
-    parent = tree.nodes[request.parent]
     parts = [
         f"Directions of the person: {request.directions}" if request.directions else "",
         f"The plans start from the weights of {request.start}." if request.start else "",
         f"Goal: {tree.task.goal}",
         f"Metric: {tree.task.metric} on {tree.data.search} search items; {tree.data.train} training rows.",
-        _section("Path from the baseline", [_line(n) for n in tree.path(parent.id)]),
-        _section("Children it already has", [_line(tree.nodes[c]) for c in parent.children]),
+        record(tree, request.parent),
+        _section("What the person said", person_said(tree)),
+    ]
+    text = "\n".join(p for p in parts if p)
+    return text if len(text) <= LIMIT else text[:LIMIT] + "\n… (cut)"
+
+
+def record(tree: TreeView, parent: NodeId, limit: int = LIMIT) -> str:
+    """What the study knows around `parent`, in at most `limit` characters."""
+    seen = {*(n.id for n in tree.path(parent)), *tree.nodes[parent].children}
+    key = [n for n in tree.nodes.values() if n.id not in seen and _is_key(tree, n)]
+    text = _record(tree, parent, key)
+    while len(text) > limit and key:
+        key = key[1 + len(key) // 4 :]
+        text = _record(tree, parent, key)
+    return text if len(text) <= limit else text[:limit] + "\n… (cut)"
+
+
+def person_said(tree: TreeView) -> list[str]:
+    """Notes and reasons of the person, node by node."""
+    return [line for n in tree.nodes.values() for line in _said(n)]
+
+
+def _record(tree: TreeView, parent: NodeId, key: Sequence[Node]) -> str:
+    parts = [
+        _section("Path from the baseline", [_line(n) for n in tree.path(parent)]),
+        _section("Children it already has", [_line(tree.nodes[c]) for c in tree.nodes[parent].children]),
         _section("Key nodes elsewhere", [_line(n) for n in reversed(key)]),
         _section("Insights", [f"{i.text} [{told_source(i)}]" for i in tree.insights]),
-        _section("What the person said", [line for n in tree.nodes.values() for line in _said(n)]),
     ]
     return "\n".join(p for p in parts if p)
 

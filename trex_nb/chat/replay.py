@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import defaultdict, deque
 from collections.abc import Iterable
 
@@ -20,6 +21,7 @@ class ReplayChat:
 
     async def complete(self, asked: ChatRequest, heard: Heard | None = None) -> ChatReply:
         """What is on record. Raises `ChatError`: what failed then, or "not_recorded"."""
+        await asyncio.sleep(0)
         left = self._left.get(asked.hash)
         if not left:
             what = f"The record has no {'further ' * (left is not None)}answer to this request ({asked.purpose})."

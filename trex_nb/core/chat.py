@@ -12,9 +12,7 @@ from pydantic import Field
 from trex_nb.core.base import Frozen, content_hash
 from trex_nb.core.ids import NodeId
 from trex_nb.errors import ChatTrouble
-
-Asker = Literal["researcher", "executor", "writer"]
-"""Who asks: the two agents, or the data operators that have rows written and scored."""
+from trex_nb.settings import Asker
 
 Purpose = Literal["task", "plan", "reflect", "ask", "code", "repair", "rows", "score"]
 """What is asked for."""

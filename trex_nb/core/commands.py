@@ -146,6 +146,7 @@ class SetBudget(Frozen):
     price_per_hour: float | None = Field(None, ge=0, le=1e9, allow_inf_nan=False)
     currency: str | None = Field(None, max_length=8)
     money: float | None = Field(None, gt=0, le=1e12, allow_inf_nan=False)
+    tokens: int | None = Field(None, ge=1, le=10**15)
 
 
 class ChoosePolicy(Frozen):
@@ -165,6 +166,13 @@ class SetCode(Frozen):
     policy: CodePolicy
 
 
+class Withdraw(Frozen):
+    """Stop planning what the open `requests` ask for; all of them when none is named."""
+
+    do: Literal["withdraw"] = "withdraw"
+    requests: tuple[int, ...] = ()
+
+
 Command = Annotated[
     Propose
     | Approve
@@ -182,7 +190,8 @@ Command = Annotated[
     | Finalize
     | SetBudget
     | ChoosePolicy
-    | SetCode,
+    | SetCode
+    | Withdraw,
     Field(discriminator="do"),
 ]
 

@@ -11,12 +11,13 @@ from typing import Annotated, Literal
 from pydantic import Field, TypeAdapter
 
 from trex_nb.core.base import Frozen
-from trex_nb.core.chat import Asker, Purpose, Usage
+from trex_nb.core.chat import Purpose, Usage
 from trex_nb.core.ids import NodeId, RunId
 from trex_nb.core.plan import Code, Plan, Source
 from trex_nb.core.result import Checkpoint, Cost, Evaluation, Failure, Finding, Insight, RowReport, Start
 from trex_nb.core.task import Budget, CodePolicy, DataFiles, Policy, Task
 from trex_nb.core.training import TrainingConfig
+from trex_nb.settings import Asker
 
 Actor = Literal["human", "researcher", "executor", "system"]
 

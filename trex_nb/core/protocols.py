@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
+from trex_nb.core.chat import Heard
 from trex_nb.core.events import Actor, BaseFacts, DataFacts, Event, ProposalRequested, Stamped
 from trex_nb.core.ids import NodeId, RunId, StudyId
 from trex_nb.core.job import JobId, JobSpec, JobUpdate, Resources
@@ -19,7 +20,7 @@ from trex_nb.core.node import Node, Nodes
 from trex_nb.core.peek import Peek
 from trex_nb.core.plan import Code, Proposal
 from trex_nb.core.result import Checkpoint, Evaluation, Failure, Finding, Insight
-from trex_nb.core.task import Budget, Policy, Split, Task
+from trex_nb.core.task import Budget, CodePolicy, Policy, Split, Task
 from trex_nb.core.training import TrainingConfig
 
 
@@ -36,6 +37,11 @@ class TreeView(Protocol):
     def budget(self) -> Budget: ...
     @property
     def policy(self) -> Policy: ...
+    @property
+    def code_policy(self) -> CodePolicy:
+        """Whether models may write code, and whether it runs unasked."""
+        ...
+
     @property
     def rounds_left(self) -> float:
         """Rounds that may still be let run."""
@@ -90,6 +96,15 @@ class Researcher(Protocol):
 
     async def reflect(self, tree: TreeView, node: NodeId) -> Reflection:
         """Diagnose a finished node and distil lessons."""
+        ...
+
+
+@runtime_checkable
+class Answering(Protocol):
+    """What a Researcher may be beside, where a person can talk to it."""
+
+    async def answer(self, tree: TreeView, question: str, heard: Heard | None = None) -> str:
+        """An answer to the person's question about the tree. Raises `ChatError`."""
         ...
 
 

@@ -111,7 +111,7 @@ PARSERS: dict[str, _Parser] = {
         _sub("resume", "Let what was stopped go on from where it was saved; without names, go on as before the pause.",
              _any("nodes", about="stopped runs such as n4.2, or n4 for all of its runs")),
         _sub("stop", "Save the state of jobs and end them; without names all jobs, and pause. %trex resume goes on.",
-             _any("nodes", about="nodes such as n4, or runs such as n4.2"),
+             _any("nodes", about="nodes such as n4, or runs such as n4.2; plan stops the planning"),
              lambda p: p.add_argument("--now", action="store_true", help="kill them: nothing more is saved"), _dry),
         _sub("peek", "Look into live jobs: the training now and the notebook's variables, or your expressions. These "
              "are evaluated in the job, so one can also do things; looking alone changes nothing.",
@@ -122,7 +122,8 @@ PARSERS: dict[str, _Parser] = {
         _sub("budget", "Say what may be spent in all; without options, what is.",
              _option("--rounds", kind=int, about="rounds"), _option("--minutes", kind=float, about="compute minutes"),
              _option("--hours", kind=float, about="the same in hours"),
-             _option("--money", kind=float, about="what compute may cost in all; needs a price"),
+             _option("--money", kind=float, about="what compute and language models may cost in all, where priced"),
+             _option("--tokens", kind=int, about="what language models may read and write in all"),
              _option("--samples", kind=int, about="training rows per run"),
              _option("--price", about='what an hour of compute costs, such as "2.50 EUR"')),
         _sub("status", "Where the study stands and what you can do next."),
@@ -130,7 +131,10 @@ PARSERS: dict[str, _Parser] = {
         _sub("show", "Everything about one node.", _node),
         _sub("compare", "Two nodes side by side.", _node, lambda p: p.add_argument("other", help="another node")),
         _sub("insights", "What the study has learnt, and what no longer holds."),
-        _sub("why", "The very text the Researcher saw before it proposed a node.", _node),
+        _sub("why", "What the Researcher saw before it proposed a node: the very prompts and replies, with their cost.",
+             _node),
+        _sub("ask", "Ask the Researcher about the tree, in words; needs a language model.", _text),
+        _sub("models", "Which language models are asked, and what they have used up."),
         _sub("logs", "The end of what a node's jobs printed.", _node,
              _option("-n", kind=int, about="lines (40)")),
         _sub("best", "The best node so far."),
@@ -150,7 +154,7 @@ PARSERS: dict[str, _Parser] = {
     )
 }  # fmt: skip
 
-WITH_BODY = ("start", "redirect", "edit", "note")
+WITH_BODY = ("start", "redirect", "edit", "note", "ask")
 
 
 def parse(line: str) -> tuple[str, argparse.Namespace]:
@@ -174,6 +178,8 @@ def parse(line: str) -> tuple[str, argparse.Namespace]:
 
 def _words(name: str, rest: str) -> list[str]:
     """The words of a line as a shell reads them; a person's own words as they stand, apostrophes and dashes too."""
+    if name == "ask" and rest.strip() not in ("-h", "--help"):
+        return ["--", _unquoted(rest.strip())] if rest.strip() else []
     if name in ("redirect", "note") and rest and not rest.startswith("-"):
         node, *text = rest.split(maxsplit=1)
         return [node, "--", *(_unquoted(t.strip()) for t in text)]

@@ -16,7 +16,9 @@ import yaml
 from IPython.display import publish_display_data
 
 from trex_nb.errors import CommandError, TrexError
+from trex_nb.magics.config import offered_to, said_in
 from trex_nb.magics.grammar import PARSERS, WITH_BODY, HelpWanted, overview, parse
+from trex_nb.magics.thinking import while_thinking
 from trex_nb.magics.where import notebook_path
 from trex_nb.report import html
 from trex_nb.search.tree import Tree
@@ -24,6 +26,7 @@ from trex_nb.settings import Settings
 from trex_nb.store.artifacts import studies_in
 from trex_nb.study.doctor import doctor
 from trex_nb.study.edit import as_number, typed
+from trex_nb.study.models import models_page
 from trex_nb.study.page import Page
 from trex_nb.study.reports import write_frozen
 from trex_nb.study.start import start
@@ -44,6 +47,7 @@ class Session:
         self._trees: dict[Path, LiveTree] = {}
         self._trace = "No error so far."
         self._shown: tuple[int, int] = (0, -1)
+        self._said = offered_to(shell)
         for kind in (Page, Reply, Study):
             formatter = shell.display_formatter.ipython_display_formatter
             formatter.for_type(kind, self._show_once)
@@ -52,6 +56,7 @@ class Session:
         """Carry out one `%trex` line, or `%%trex` with its cell; shows what comes of it and returns it."""
         try:
             name, arguments = parse(line)
+            self._take_models()
             if cell is not None:
                 _take_body(name, arguments, cell)
             return self._shown_now(getattr(self, f"_{name}")(arguments))
@@ -77,6 +82,15 @@ class Session:
                 self._trees[self._study.folder.path].close()
             self._study.close()
         self._study = None
+
+    def _settings(self) -> Settings:
+        """The settings as they are now, with what was said in the notebook."""
+        return said_in(self._said, Settings.from_environment())
+
+    def _take_models(self) -> None:
+        """What was said of models since the last command is heeded now."""
+        if self._study is not None:
+            self._study.use_models(self._settings().models)
 
     @property
     def _open(self) -> Study:
@@ -104,7 +118,7 @@ class Session:
             raise CommandError(
                 "%trex start: no task was named.", f"%trex start {' | '.join(embedded_names())} | my.yaml"
             )
-        opened = start(a.task, name=a.name, replay=a.replay, insights_from=a.insights_from)
+        opened = start(a.task, name=a.name, replay=a.replay, insights_from=a.insights_from, settings=self._settings())
         if self._study is not None and self._study.folder == opened.folder:
             opened.close()
         else:
@@ -161,6 +175,8 @@ class Session:
         return self._open.resume(*a.nodes)
 
     def _stop(self, a: argparse.Namespace) -> Reply:
+        if a.nodes == ["plan"]:
+            return self._open.withdraw()
         return self._open.stop(*a.nodes, now=a.now, dry_run=a.dry_run)
 
     def _peek(self, a: argparse.Namespace) -> Page:
@@ -170,7 +186,7 @@ class Session:
         return _verbatim(self._open.attach(a.node))
 
     def _budget(self, a: argparse.Namespace) -> Reply:
-        return self._open.budget(a.rounds, a.minutes, a.samples, a.price, hours=a.hours, money=a.money)
+        return self._open.budget(a.rounds, a.minutes, a.samples, a.price, hours=a.hours, money=a.money, tokens=a.tokens)
 
     def _status(self, _: argparse.Namespace) -> Page:
         if self._study is None:
@@ -196,7 +212,15 @@ class Session:
         return self._open.insights()
 
     def _why(self, a: argparse.Namespace) -> Page:
-        return _verbatim(self._open.why(a.node))
+        return self._open.why(a.node)
+
+    def _ask(self, a: argparse.Namespace) -> Reply:
+        question, study = _words(a, "ask"), self._open
+        return while_thinking(lambda heard: study.ask(question, heard))
+
+    def _models(self, _: argparse.Namespace) -> Page:
+        models = self._settings().models
+        return _verbatim(models_page(models, self._study.tree if self._study else None))
 
     def _logs(self, a: argparse.Namespace) -> Page:
         return _verbatim(self._open.logs(a.node, a.n or 40))
@@ -279,7 +303,8 @@ def _take_body(name: str, arguments: argparse.Namespace, cell: str) -> None:
 def _words(arguments: argparse.Namespace, name: str) -> str:
     words = " ".join(arguments.text).strip()
     if not words:
-        raise CommandError(f"%trex {name}: no words were given.", f'%trex {name} {arguments.node} "your words"')
+        target = f" {arguments.node}" if "node" in arguments else ""
+        raise CommandError(f"%trex {name}: no words were given.", f'%trex {name}{target} "your words"')
     return words
 
 

@@ -93,7 +93,7 @@ def progress_words(tree: Tree) -> str:
 
 
 def _held(tree: Tree) -> str:
-    if tree.seconds >= tree.budget.seconds:
+    if tree.seconds >= tree.most_seconds:
         return ", held by the budget: %trex budget --minutes"
     return ""
 

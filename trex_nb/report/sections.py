@@ -128,6 +128,7 @@ def node_section(tree: Tree, node: NodeId) -> tuple[Block, ...]:
     return (
         Heading(f"{n.id}  {words.one_line(n.plan.title)}", 3),
         Paragraph(words.cut(n.plan.hypothesis, MAX_TEXT)),
+        *([Paragraph(f"How your words were followed: {n.plan.followed}")] if n.plan.followed else []),
         *_facts(facts),
         *_titled("Changes against the parent", _bullets(map(str, n.plan.changes))),
         *code_blocks(tree, n),

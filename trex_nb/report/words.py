@@ -303,18 +303,33 @@ def state_words(tree: Tree) -> str:
 
 def spent_words(tree: Tree) -> str:
     """That the compute is used up, and what gives more; empty while some is left."""
-    if tree.seconds < tree.budget.seconds:
+    if tree.seconds < tree.most_seconds:
         return ""
     return f"the budget is spent, %trex budget {more_compute(tree)} gives more"
 
 
 def more_compute(tree: Tree) -> str:
     """The options of `%trex budget` that raise what is used up by half, in whole numbers: "--minutes 90 --money 8"."""
-    price, most = tree.budget.price_per_hour, tree.budget.money
+    most = tree.budget.money
     options = [f"--minutes {math.ceil(1.5 * tree.seconds / 60)}"] if tree.seconds >= 60 * tree.budget.minutes else []
-    if price and most is not None and tree.seconds >= 3600 * most / price:
-        options.append(f"--money {math.ceil(1.5 * tree.seconds / 3600 * price)}")
+    if most is not None and (spent := money_spent(tree)) >= most:
+        options.append(f"--money {math.ceil(1.5 * spent)}")
     return " ".join(options)
+
+
+def money_spent(tree: Tree) -> float:
+    """What jobs and language models have cost, as far as prices are known."""
+    return tree.seconds / 3600 * (tree.budget.price_per_hour or 0.0) + tree.chats.money
+
+
+def models_words(tree: Tree) -> str:
+    """What language models have read and written, and what that cost; empty while none was asked."""
+    chats, most = tree.chats, tree.budget.tokens
+    if not chats.calls:
+        return ""
+    limit = f" of {most:,}" if most is not None else ""
+    price = f" ({chats.money:.3g} {tree.budget.currency}".rstrip() + ")" if chats.money else ""
+    return f"{chats.tokens:,}{limit} tokens of language models{price}"
 
 
 def _waiting_words(tree: Tree) -> str:
@@ -347,13 +362,15 @@ def budget_words(tree: Tree) -> str:
     """What was spent of the budget: rounds and compute."""
     budget = tree.budget
     price = money(tree.seconds, budget)
-    price += f" of {budget.money:g}" if price and budget.money is not None else ""
+    if budget.money is not None:
+        price = f"{money_spent(tree):.2f} of {budget.money:g} {budget.currency}".rstrip()
     spent = f"{tree.seconds / 60:.1f} of {budget.minutes:g} min of compute" + (f" ({price})" if price else "")
     unfinished = sum(
         n.parent is not None and n.status in (Status.APPROVED, Status.RUNNING) for n in tree.nodes.values()
     )
     going_on = f" ({unfinished} not finished)" if unfinished else ""
-    return f"{tree.rounds:g} of {budget.rounds} rounds{going_on}, {spent}"
+    models = models_words(tree)
+    return f"{tree.rounds:g} of {budget.rounds} rounds{going_on}, {spent}" + (f", {models}" if models else "")
 
 
 def saved_words(nodes: Iterable[Node]) -> str:

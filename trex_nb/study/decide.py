@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from heapq import merge
 
-from trex_nb.core.events import ProposalRequested
+from trex_nb.core.events import ProposalFailed, ProposalRequested
 from trex_nb.core.ids import ROOT, NodeId, RunId
 from trex_nb.core.node import Node, Run, Status
 from trex_nb.core.plan import run_key
@@ -270,7 +270,11 @@ def _stuck(tree: Tree) -> str:
     leaves to the person, for there would be no end of them."""
     if len(waits := held(tree)) >= MOST_HELD:
         return held_words(waits)
-    return "the Researcher has nothing more to propose" if tree.refusals >= 3 else ""
+    if tree.refusals < 3:
+        return ""
+    last = tree.answers[max(tree.answers)]
+    why = f": {last.reason}" if isinstance(last, ProposalFailed) else ""
+    return f"nothing came of three requests for a proposal{why}"
 
 
 def _launch(tree: Tree) -> Iterator[Instruction]:

@@ -12,7 +12,8 @@ import itertools
 import logging
 import time
 import traceback
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,7 @@ from trex_nb.study.grants import grant
 from trex_nb.study.parts import Parts
 from trex_nb.study.retry import NOT_STARTED, Again, given_up, next_attempt, next_scoring, unscored
 from trex_nb.study.sharing import gpus_each, shared
+from trex_nb.study.thoughts import Thoughts
 from trex_nb.study.told import hopeless_end, kept, told
 from trex_nb.study.writer import Writer
 
@@ -67,7 +69,7 @@ class Effects:
         said = f"{type(error).__name__}: {error}".splitlines()[0]
         log = "".join(traceback.format_exception(error))[-4000:]
         if isinstance(instruction, d.Propose):
-            self._append([ev.ProposalFailed(request=instruction.request.request, reason=said)], "researcher")
+            await self.refuse(d.Refuse(instruction.request.request, said))
         elif isinstance(instruction, d.Reflect):
             self._append([ev.NodeDiagnosed(node=instruction.node, findings=())], "researcher")
         elif isinstance(instruction, d.Save):
@@ -94,18 +96,29 @@ class Effects:
         self._warm_up()
         number = i.request.request
         try:
-            proposal = await self._parts.researcher.propose(self._writer.tree, i.request)
+            with self._thinking(f"request {number}"):
+                proposal = await self._parts.researcher.propose(self._writer.tree, i.request)
             if i.request.start is not None:
                 proposal = started(self._writer.tree, proposal, i.request.start)
         except TrexError as error:
-            reason = f"{error.what} Try: {error.hint}"
-            self._append([ev.ProposalFailed(request=number, reason=reason)], "researcher")
+            failed = ev.ProposalFailed(request=number, reason=f"{error.what} Try: {error.hint}")
+            self._writer.append(lambda tree: [failed] if number in tree.requests else (), "researcher")
             return
 
         def made(tree: Tree) -> Sequence[ev.Event]:
             return _proposal_events(tree, number, proposal) if number in tree.requests else ()
 
         self._writer.append(made, "researcher")
+
+    @contextmanager
+    def _thinking(self, about: str) -> Iterator[None]:
+        """What a model says meanwhile about this can be seen."""
+        thoughts = self._parts.asking.thoughts if self._parts.asking else Thoughts()
+        thoughts.begin(about)
+        try:
+            yield
+        finally:
+            thoughts.end(about)
 
     def _warm_up(self) -> None:
         warm = getattr(self._parts.launcher, "warm", None)  # not all launchers have anything to get ready
@@ -324,7 +337,8 @@ class Effects:
 
     async def reflect(self, i: d.Reflect) -> None:
         """Have the Researcher look at a finished node."""
-        seen = await self._parts.researcher.reflect(self._writer.tree, i.node)
+        with self._thinking(i.node):
+            seen = await self._parts.researcher.reflect(self._writer.tree, i.node)
 
         def learnt(tree: Tree) -> Sequence[ev.Event]:
             if tree.nodes[i.node].is_diagnosed:
@@ -412,7 +426,7 @@ def _proposal_events(tree: Tree, request: int, proposal: Proposal) -> list[ev.Ev
     nodes: list[NodeId] = [node_id(first + i) for i in range(len(proposal.plans))]
     made = ev.ProposalMade(
         request=request, nodes=tuple(nodes), rationale=proposal.rationale, context=proposal.context,
-        remarks=proposal.remarks,
+        remarks=proposal.remarks, sources=proposal.sources,
     )  # fmt: skip
     new = [
         ev.NodeProposed(node=node, parent=proposal.parent, plan=plan, request=request)

@@ -147,6 +147,7 @@ def model_card(tree: Tree, node: Node, run: Run, sealed: Sealed = ()) -> str:
     start = node.plan.start
     lineage = f"- continued from the weights of {start}, which are in `{START}/`\n" if start else ""
     has_code = node.plan.code is not None
+    approve = "`%trex approve n1`, " * has_code
     written = "- a language model wrote code for this experiment: it is in `recipe.yaml`\n" * has_code
     library = "peft" if run.config.method == "lora" else "transformers"
     header = _yaml({"library_name": library, "tags": ["trex_nb", run.config.method], "base_model": tree.base.model})
@@ -165,7 +166,7 @@ def model_card(tree: Tree, node: Node, run: Run, sealed: Sealed = ()) -> str:
 {licence}- {_training_words(run)}
 
 {_usage(tree, run)}
-Run the experiment again: `%trex start --replay recipe.yaml` in a notebook, then {"`%trex approve n1`, " * has_code}`%trex run`.
+Run the experiment again: `%trex start --replay recipe.yaml` in a notebook, then {approve}`%trex run`.
 
 | setting | value |
 | --- | --- |

@@ -43,12 +43,12 @@ def grant(
     model = _model_folder(base_model)
     reads = [path for path in (model, folder.ngrams_file, *local) if path is not None]
     fetches = model is None or any(not _is_file_name(source) for source in sources)
-    return Grant(
-        _filled(asked, fetches=fetches and not has_code), tuple(path for path in reads if not _is_sealed(path, folder))
-    )
+    limits = job_limits(asked, fetches=fetches and not has_code)
+    return Grant(limits, tuple(path for path in reads if not is_sealed(path, folder)))
 
 
-def _filled(asked: Limits, *, fetches: bool) -> Limits:
+def job_limits(asked: Limits, *, fetches: bool = False) -> Limits:
+    """The limits of a job: those the task asks for, and the machine's own where it says nothing."""
     machine = MEMORY_SHARE * psutil.virtual_memory().total / 1e6
     return Limits(
         memory_mb=asked.memory_mb or machine, file_mb=asked.file_mb or FILE_MB, disk_mb=asked.disk_mb or DISK_MB,
@@ -60,7 +60,7 @@ def _is_file_name(source: str) -> bool:
     return Path(source).suffix in READERS
 
 
-def _is_sealed(path: Path, folder: StudyFolder) -> bool:
+def is_sealed(path: Path, folder: StudyFolder) -> bool:
     """Whether reading `path` would open what is sealed: a recipe may name any file."""
     sealed, real = folder.references("test").parent.resolve(), path.resolve()
     return real.is_relative_to(sealed) or sealed.is_relative_to(real)

@@ -397,34 +397,45 @@ def _unless_spent(s: Situation, handled: Handled) -> Handled:
 
 
 def _set_budget(c: cmd.SetBudget, s: Situation) -> Handled:
-    named = ("rounds", "minutes", "samples", "price_per_hour", "currency", "money")
+    named = ("rounds", "minutes", "samples", "price_per_hour", "currency", "money", "tokens")
     changed = {n: v for n in named if (v := getattr(c, n)) is not None}
     budget = s.tree.budget.model_copy(update=changed)
-    if budget.money is not None and not budget.price_per_hour:
-        raise CommandError("A limit in money needs the price of an hour.", '%trex budget --money 5 --price "2.50 EUR"')
     used = f"used so far: {_count(s.tree.rounds, 'round')}, {s.tree.seconds / 60:.1f} minutes"
     price_of = words.money(s.tree.seconds, budget)
     used += f", {price_of}" if price_of else ""
+    used += f", {models}" if (models := words.models_words(s.tree)) else ""
     price = f", {budget.price_per_hour:g} {budget.currency}".rstrip() + " an hour" if budget.price_per_hour else ""
     text = (
         f"Budget: {budget.rounds} rounds, {budget.minutes:g} compute minutes{_limit(budget)}, "
         f"{budget.samples} samples{price}; {used}."
     )
-    if s.tree.seconds >= budget.seconds:
+    if budget.money is not None and not budget.price_per_hour:
+        text += ' Of money only language models are counted: %trex budget --price "2.50 EUR" says what an hour costs.'
+    if is_spent(replace(s.tree, changed_budget=budget)):
         text += " That is spent: nothing new starts, and what trains is saved and stopped."
     return Handled((ev.BudgetChanged(budget=budget),) if budget != s.tree.budget else (), text)
 
 
 def _limit(budget: Budget) -> str:
-    return f", {budget.money:g} {budget.currency}".rstrip() if budget.money is not None else ""
+    money = f", {budget.money:g} {budget.currency}".rstrip() if budget.money is not None else ""
+    return money + (f", {budget.tokens:,} tokens of language models" if budget.tokens is not None else "")
 
 
 def _money(tree: Tree) -> str:
     budget = tree.budget
     if budget.money is None:
         return ""
-    spent = tree.seconds / 3600 * (budget.price_per_hour or 0.0)
-    return f", {spent:.2f} of {budget.money:g} {budget.currency}".rstrip()
+    return f", {words.money_spent(tree):.2f} of {budget.money:g} {budget.currency}".rstrip()
+
+
+def _withdraw(c: cmd.Withdraw, s: Situation) -> Handled:
+    known = (*s.tree.requests, *s.tree.answers)
+    unknown = [n for n in c.requests if n not in known]
+    if unknown:
+        raise CommandError(f"There is no request {unknown[0]}.", "%trex stop plan ends all planning")
+    open_ = [n for n in c.requests or s.tree.requests if n in s.tree.requests]
+    events = tuple(ev.ProposalFailed(request=n, reason="you stopped the planning.") for n in open_)
+    return Handled(events, "Planning stopped." if events else "Nothing is being planned.")
 
 
 def _choose_policy(c: cmd.ChoosePolicy, s: Situation) -> Handled:
@@ -461,4 +472,5 @@ _HANDLERS: dict[str, Callable[[Any, Situation], Handled]] = {
     "set_budget": _set_budget,
     "choose_policy": _choose_policy,
     "set_code": lambda c, s: Handled(*coding.set_code(c, s.tree)),
+    "withdraw": _withdraw,
 }

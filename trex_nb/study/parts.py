@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from trex_nb import tiny
+from trex_nb.agents.chosen import ChosenResearcher
 from trex_nb.agents.executor import TemplateExecutor
+from trex_nb.agents.llm.researcher import LLMResearcher
 from trex_nb.agents.offline import OfflineResearcher
 from trex_nb.core.events import StudyCreated
 from trex_nb.core.protocols import Evaluator, Executor, Launcher, Researcher, SearchPolicy, Store
@@ -20,13 +22,15 @@ from trex_nb.search.policies import AsChosen
 from trex_nb.settings import Settings
 from trex_nb.store.artifacts import StudyFolder
 from trex_nb.store.sqlite import SqliteStore
+from trex_nb.study.asking import Asking
 from trex_nb.study.base_model import base_path
+from trex_nb.study.surroundings import Around
 from trex_nb.tiny.general import world_text
 
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """One implementation per seam."""
+    """One implementation per seam, and the language models that those with a model ask."""
 
     store: Store
     researcher: Researcher
@@ -35,6 +39,7 @@ class Parts:
     evaluator: Evaluator
     policy: SearchPolicy
     settings: Settings
+    asking: Asking | None = None
 
     @property
     def machine(self) -> Machine | None:
@@ -45,21 +50,30 @@ class Parts:
 
 
 def default_parts(folder: StudyFolder, created: StudyCreated, settings: Settings) -> Parts:
-    """SQLite, the offline Researcher, the template Executor, background kernels (here, or in the Ray cluster that
-    the settings name), the evaluator process, and the policy that the person chose."""
+    """SQLite, the Researcher that the settings choose, the template Executor, background kernels (here, or in the Ray
+    cluster that the settings name), the evaluator process, and the policy that the person chose."""
     task, data = created.task, created.data
     evaluator = ProcessEvaluator(
         folder.path, base_path(task.base_model), train_file=folder.train_file,
         closed_answers=[label for label, _ in data.slices] if data.closed_answers else None,
         general=world_text() if task.base_model == "tiny" else PROSE,
     )  # fmt: skip
+    asking = Asking(folder, settings.models)
     pool = Pool(folder.pool_log, "trex_nb.train.ready:prepare", (base_path(task.base_model), str(tiny.path())))
     return Parts(
         store=SqliteStore(folder.database),
-        researcher=OfflineResearcher(task.seed),
+        researcher=ChosenResearcher(OfflineResearcher(task.seed), lambda: with_model(folder, asking)),
         executor=TemplateExecutor(),
         launcher=RayLauncher(settings.ray, settings.storage) if settings.ray else KernelLauncher(pool),
         evaluator=evaluator,
         policy=AsChosen(),
         settings=settings,
+        asking=asking,
     )
+
+
+def with_model(folder: StudyFolder, asking: Asking) -> LLMResearcher | None:
+    """The Researcher that asks the model which is set now; None where none is."""
+    if not asking.has("researcher"):
+        return None
+    return LLMResearcher(asking.chat("researcher"), Around(folder, asking), thinking=asking.thoughts.hear)

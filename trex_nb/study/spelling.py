@@ -96,7 +96,7 @@ def _finalize(c: cmd.Finalize) -> str:
 
 def _budget(c: cmd.SetBudget) -> str:
     price = None if c.price_per_hour is None else f"{written(c.price_per_hour)} {c.currency or ''}".strip()
-    numbers = ((name, getattr(c, name)) for name in ("rounds", "minutes", "samples", "money"))
+    numbers = ((name, getattr(c, name)) for name in ("rounds", "minutes", "samples", "money", "tokens"))
     return _line("budget", *(_option(name, value) for name, value in numbers), _option("price", price))
 
 
@@ -122,4 +122,5 @@ _SPELL: dict[str, Callable[[Any], str]] = {
     "set_budget": _budget,
     "choose_policy": _policy,
     "set_code": lambda c: _line("code", c.policy),
+    "withdraw": lambda _: _line("stop plan"),
 }

@@ -106,8 +106,6 @@ def _create(
 ) -> None:  # fmt: skip
     base = base_facts(found.task.base_model)
     task = _priced(found.task, settings)
-    if task.budget.money is not None and not task.budget.price_per_hour:
-        raise TaskError("A budget in money needs the price of an hour.", "price_per_hour in the task's budget")
     part = StudyFolder(folder.path.with_name(f".{folder.path.name}.part{os.getpid()}"))
     try:
         remove_tree(part.path)

@@ -22,25 +22,28 @@ from pathlib import Path
 from typing import Any, Self, TypeVar
 
 from trex_nb.core import commands as cmd
-from trex_nb.core.events import Actor, ProposalFailed, ProposalMade
+from trex_nb.core.chat import Heard
+from trex_nb.core.events import Actor, ChatCalled, ProposalFailed, ResearcherAsked
 from trex_nb.core.ids import NodeId, RunId, StudyId, node_of
 from trex_nb.core.node import Node
+from trex_nb.core.protocols import Answering
 from trex_nb.core.result import Insight
 from trex_nb.core.sealed import SealedScore
 from trex_nb.errors import CommandError, StoreError
 from trex_nb.launch.lease import machine_now
 from trex_nb.report import html, text
 from trex_nb.report.code import whole
+from trex_nb.report.why import why_calls, why_section
 from trex_nb.report.words import expected_words
 from trex_nb.search.space import space_for
 from trex_nb.search.tree import Tree
-from trex_nb.settings import price_in
+from trex_nb.settings import Models, price_in
 from trex_nb.store.artifacts import StudyFolder
 from trex_nb.store.sealed import SealedLog
 from trex_nb.study.asked import made, nodes_and_runs
 from trex_nb.study.attach import attached
 from trex_nb.study.carry import carried_over
-from trex_nb.study.decide import Instruction, decide, is_idle
+from trex_nb.study.decide import Instruction, Propose, decide, is_idle
 from trex_nb.study.edit import is_editable
 from trex_nb.study.effects import Effects
 from trex_nb.study.export import export
@@ -92,13 +95,15 @@ class Study:
         self._lead = lead
         self._writer = Writer(name, parts.store, clock.time)
         self._effects = Effects(self._writer, folder, parts)
+        if parts.asking:
+            parts.asking.bind(lambda: self.tree, self._called)
         self._under_way: dict[Instruction, asyncio.Task[None]] = {}
         self._subscribers: list[Callable[[Tree], None]] = []
         self._loop = asyncio.new_event_loop()
         self._wake = asyncio.Event()
         self._changed = threading.Condition()
         self._is_closed = False
-        self._published = 0
+        self._published = (0, 0)
         self._complaint = ""
         self._publish_at = 0.0
         self._thread = threading.Thread(target=self._live, name=f"trex {name}", daemon=True)
@@ -147,11 +152,14 @@ class Study:
             return ()
         return editable(found.plan, space_for(tree.data, tree.base))
 
-    def why(self, node: str) -> str:
-        """The very text the Researcher saw before it proposed `node`."""
-        request = self.tree.nodes[self.known(node)].request
-        answer = self.tree.answers.get(request)
-        return answer.context if isinstance(answer, ProposalMade) else "The baseline: where every study starts."
+    def why(self, node: str) -> Page:
+        """What the Researcher saw before it proposed `node`: the very prompts, replies and tool calls, with their cost,
+        where a model was asked; then what was asked about the node since."""
+        known = self.known(node)
+        named = [c.call for c in why_calls(self.tree, known)]
+        records = tuple(self.parts.asking.log.read(named)) if self.parts.asking and named else ()
+        said = why_section(self.tree, known, records)
+        return Page(text.render_text(said), html.render_html(said))
 
     def logs(self, node: str, lines: int = 40) -> str:
         """The end of what the node's jobs printed."""
@@ -195,6 +203,16 @@ class Study:
         """Change fields of a plan that has not run: `study.edit("n1", r=32)`."""
         return self._given(made(cmd.Edit, node=NodeId(node), fields=fields), dry_run=dry_run)
 
+    def ask(self, question: str, heard: Heard | None = None) -> Reply:
+        """Ask the Researcher about the tree, in words; needs a language model. `heard` is told the answer as it comes,
+        on another thread. Raises `ChatError`."""
+        return self._interruptible(self._ask(question, heard))
+
+    def use_models(self, models: Models) -> None:
+        """Ask these language models from now on."""
+        if self.parts.asking:
+            self.parts.asking.use(models)
+
     def note(self, node: str, text: str) -> Reply:
         """Write something down about a node; the Researcher reads it."""
         return self.do(made(cmd.Note, node=NodeId(node), text=text))
@@ -229,6 +247,10 @@ class Study:
         """All the code that a model wrote for a node."""
         return whole(self.tree.nodes[self.known(node)])
 
+    def withdraw(self) -> Reply:
+        """Stop all planning that is under way."""
+        return self.do(cmd.Withdraw())
+
     def pause(self) -> Reply:
         """Start nothing new; running jobs go on."""
         return self.do(cmd.Pause())
@@ -246,9 +268,10 @@ class Study:
     def budget(
         self, rounds: int | None = None, minutes: float | None = None, samples: int | None = None,
         price: str | float | None = None, *, hours: float | None = None, money: float | None = None,
+        tokens: int | None = None,
     ) -> Reply:  # fmt: skip
-        """Say what may be spent in all (compute in `minutes`, or in `hours`; `money` too), and what an hour of compute
-        costs ("2.50 EUR"); without arguments, what is."""
+        """Say what may be spent in all (compute in `minutes`, or in `hours`; `money`; `tokens` of language models), and
+        what an hour of compute costs ("2.50 EUR"); without arguments, what is."""
         if hours is not None:
             if minutes is not None:
                 raise CommandError("Minutes and hours are one limit.", "one of the two")
@@ -259,7 +282,7 @@ class Study:
         per_hour, currency = said or (None, None)
         return self.do(made(
             cmd.SetBudget, rounds=rounds, minutes=minutes, samples=samples, price_per_hour=per_hour, currency=currency,
-            money=money,
+            money=money, tokens=tokens,
         ))  # fmt: skip
 
     def repeat(self, node: str, n: int = 2, *, dry_run: bool = False) -> Reply:
@@ -387,6 +410,34 @@ class Study:
         except CancelledError:  # the study was closed while the command waited
             raise self._closed() from None
 
+    def _interruptible(self, work: Coroutine[Any, Any, T]) -> T:
+        """As `_on_loop`, but an interrupt of the waiting thread ends the work too."""
+        if self._is_closed:
+            work.close()
+            raise self._closed()
+        future = asyncio.run_coroutine_threadsafe(work, self._loop)
+        try:
+            return future.result()
+        except CancelledError:
+            raise self._closed() from None
+        except KeyboardInterrupt:
+            future.cancel()
+            raise
+
+    async def _ask(self, question: str, heard: Heard | None) -> Reply:
+        researcher = self.parts.researcher
+        if not isinstance(researcher, Answering):
+            raise CommandError("This Researcher does not talk.", "%trex why n1 shows what it saw")
+        answer = await researcher.answer(self.tree, question, heard)
+        calls = [c.call for c in self.tree.chats.calls if c.purpose == "ask"]
+        asked = ResearcherAsked(question=question, answer=answer, call=calls[-1] if calls else "")
+        self._writer.append(lambda _: [asked], "human")
+        return Reply(answer)
+
+    def _called(self, call: ChatCalled) -> None:
+        self._writer.append(lambda _: [call], "system")
+        self._wake.set()
+
     def _closed(self) -> CommandError:
         return CommandError(f"The study {self.name} was closed.", f"%trex start {self.name}")
 
@@ -450,6 +501,9 @@ class Study:
             _LOG.warning("%s", error, exc_info=not isinstance(error, StoreError | OSError))
 
     def _start_what_is_due(self) -> None:
+        for instruction, task in self._under_way.items():
+            if isinstance(instruction, Propose) and instruction.request.request not in self.tree.requests:
+                task.cancel()  # the person stopped the planning
         for instruction in decide(self.tree, self.parts.policy, clock.time()):
             if instruction not in self._under_way:
                 task = self._loop.create_task(self._carry_out(instruction))
@@ -483,11 +537,12 @@ class Study:
         with self._changed:
             self._changed.notify_all()
         now = clock.monotonic()
-        if self.tree.seq == self._published:
+        newest = self.tree.seq, self.parts.asking.thoughts.version if self.parts.asking else 0
+        if newest == self._published:
             return _POLL_SECONDS
         if now < self._publish_at:
             return self._publish_at - now
-        self._published, self._publish_at = self.tree.seq, now + _PUBLISH_SECONDS
+        self._published, self._publish_at = newest, now + _PUBLISH_SECONDS
         for callback in tuple(self._subscribers):
             try:
                 callback(self.tree)

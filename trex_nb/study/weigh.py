@@ -206,7 +206,7 @@ def _when(after: Tree, seconds: float) -> str:
     if after.is_paused:
         return "Paused: %trex resume would start it."
     if is_spent(after):
-        if after.budget.seconds < 60 * after.budget.minutes:
+        if after.most_seconds < 60 * after.budget.minutes:
             return "The budget's money is spent: it would wait for %trex budget --money."
         return "The budget's minutes are spent: it would wait for %trex budget --minutes."
     is_free = after.jobs > sum(r.is_training for n in after.nodes.values() for r in n.runs)
@@ -219,7 +219,7 @@ def _left(tree: Tree) -> str:
 
 
 def _seconds_left(tree: Tree) -> float:
-    return tree.budget.seconds - tree.seconds
+    return tree.most_seconds - tree.seconds
 
 
 def _ids(nodes: Sequence[Node]) -> str:

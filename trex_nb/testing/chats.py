@@ -46,8 +46,8 @@ class ScriptedChat:
         return ChatReply(text=text, model="scripted", usage=Usage(prompt=self._tokens, completion=len(text) // 4))
 
 
-_HELLO = ChatRequest(asker="researcher", purpose="ask", messages=(Message(role="user", content="Say hello."),))
-_SHAPE = Shape(
+HELLO = ChatRequest(asker="researcher", purpose="ask", messages=(Message(role="user", content="Say hello."),))
+SHAPE = Shape(
     name="greeting",
     json_schema={
         "type": "object", "properties": {"greeting": {"type": "string", "maxLength": 20}}, "required": ["greeting"],
@@ -60,15 +60,25 @@ class ChatContract:
     """What every Chat promises."""
 
     def test_a_question_gets_a_reply_with_its_usage(self, chat: Chat) -> None:
-        reply = asyncio.run(chat.complete(_HELLO))
+        reply = asyncio.run(chat.complete(HELLO))
         assert reply.text
         assert reply.usage.total > 0
 
     def test_what_is_heard_on_the_way_is_what_is_said(self, chat: Chat) -> None:
         heard: list[str] = []
-        reply = asyncio.run(chat.complete(_HELLO, heard.append))
+        reply = asyncio.run(chat.complete(HELLO, heard.append))
         assert "".join(heard) == reply.text
 
     def test_a_shape_is_kept(self, chat: Chat) -> None:
-        reply = asyncio.run(chat.complete(_HELLO.model_copy(update={"shape": _SHAPE})))
+        reply = asyncio.run(chat.complete(HELLO.model_copy(update={"shape": SHAPE})))
         assert isinstance(json.loads(reply.text)["greeting"], str)
+
+    def test_cancelling_ends_the_call(self, chat: Chat) -> None:
+        async def cancelled() -> bool:
+            call = asyncio.create_task(chat.complete(HELLO))
+            await asyncio.sleep(0)
+            call.cancel()
+            await asyncio.wait([call])
+            return call.cancelled()
+
+        assert asyncio.run(cancelled())

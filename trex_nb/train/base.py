@@ -73,5 +73,5 @@ def _load_model(name: str) -> Any:
 
 def renew_threads() -> None:
     """To be called before weights are loaded. A forked process makes torch's thread pool anew at its first use, and
-    when that is by several threads at once, as transformers loads weights, one of them finds none and torch gives up."""
+    when that is by several threads at once, as transformers loads weights, one finds none and torch gives up."""
     torch.set_num_threads(torch.get_num_threads())

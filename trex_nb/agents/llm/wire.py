@@ -1,0 +1,192 @@
+"""What a model is asked to reply, as schemas. Only what constrained decoders and strict schemas take: literals,
+numbers, text, lists, optional and nested models, unions told apart by a literal.
+
+A draft names changes against the parent's plan; None leaves a knob as it is there. What a draft comes to, and whether
+it may be, is `agents.llm.drafts`'s to say. There is no field here for a budget, an approval, a file to write or a split
+to score on: what cannot be said cannot be obeyed.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from trex_nb.core.base import Frozen
+from trex_nb.core.result import FindingKind
+
+Words = Field(min_length=1, max_length=2000)
+
+
+class DirectionDraft(Frozen):
+    """The coarse step: what kind of change to try next, and why."""
+
+    change: Literal["data", "training", "both", "code"]
+    direction: str = Words
+    because: str = Words
+    evidence: list[str] = Field(default_factory=list, max_length=8)
+
+
+class LoadDraft(Frozen):
+    """Rows of another source, by a common shape of its columns, or by templates over them."""
+
+    op: Literal["load"]
+    source: str = Field(min_length=1, max_length=300)
+    split: str = Field("train", max_length=60)
+    revision: str | None = Field(None, max_length=64)
+    shape: Literal["alpaca", "conversation", "choices", "pair", "template"]
+    prompt: str | None = Field(None, max_length=1000)
+    answer: str | None = Field(None, max_length=1000)
+    most: int = Field(10_000, ge=1, le=1_000_000)
+
+
+class GenerateDraft(Frozen):
+    """New rows that a model writes, each after one it is shown."""
+
+    op: Literal["generate"]
+    instruction: str = Words
+    n: int = Field(ge=1, le=50_000)
+
+
+class JudgeDraft(Frozen):
+    """Only rows that a model rates well on a question."""
+
+    op: Literal["judge"]
+    question: str = Words
+    least: float = Field(0.5, ge=0, le=1)
+
+
+class DedupDraft(Frozen):
+    """No copies; near ones neither where so said."""
+
+    op: Literal["dedup"]
+    near: bool = False
+
+
+class DecontaminateDraft(Frozen):
+    """No rows that overlap with the evaluation prompts."""
+
+    op: Literal["decontaminate"]
+
+
+class FilterDraft(Frozen):
+    """Only rows of a certain length, in characters."""
+
+    op: Literal["filter"]
+    field: Literal["prompt", "answer"]
+    min_chars: int = Field(0, ge=0, le=1_000_000)
+    max_chars: int = Field(1_000_000, ge=1, le=1_000_000)
+
+
+class MatchDraft(Frozen):
+    """Only rows in which a regular expression is found, or is not."""
+
+    op: Literal["match"]
+    field: Literal["prompt", "answer", "slice"]
+    pattern: str = Field(min_length=1, max_length=300)
+    keep: bool = True
+
+
+class BalanceDraft(Frozen):
+    """Classes nearer to equal."""
+
+    op: Literal["balance"]
+    by: Literal["answer", "slice"] = "answer"
+    strength: float = Field(ge=0, le=1)
+
+
+class WeightDraft(Frozen):
+    """How often rows of one slice are drawn."""
+
+    slice: str = Field(min_length=1, max_length=200)
+    weight: float = Field(ge=0.05, le=20)
+
+
+class MixDraft(Frozen):
+    """Slices drawn more or less often."""
+
+    op: Literal["mix"]
+    weights: list[WeightDraft] = Field(min_length=1, max_length=20)
+
+
+class SampleDraft(Frozen):
+    """So many rows, drawn at random."""
+
+    op: Literal["sample"]
+    n: int = Field(ge=1, le=1_000_000)
+
+
+class SelectDraft(Frozen):
+    """So many rows, as different from each other as can be."""
+
+    op: Literal["select"]
+    n: int = Field(ge=1, le=1_000_000)
+    embedding: Literal["hashed", "model"] = "hashed"
+
+
+OpDraft = (
+    LoadDraft | GenerateDraft | JudgeDraft | DedupDraft | DecontaminateDraft | FilterDraft | MatchDraft | BalanceDraft
+    | MixDraft | SampleDraft | SelectDraft
+)  # fmt: skip
+
+
+class ConfigDraft(Frozen):
+    """One run: training knobs to change, spelled as in peft and trl; None keeps the parent's."""
+
+    method: Literal["lora", "full"] | None = None
+    learning_rate: float | None = Field(None, ge=1e-7, le=1)
+    num_train_epochs: float | None = Field(None, ge=0.05, le=100)
+    per_device_train_batch_size: int | None = Field(None, ge=1, le=1024)
+    gradient_accumulation_steps: int | None = Field(None, ge=1, le=1024)
+    warmup_steps: float | None = Field(None, ge=0, le=100_000)
+    weight_decay: float | None = Field(None, ge=0, le=1)
+    lr_scheduler_type: Literal["linear", "cosine", "constant"] | None = None
+    max_length: int | None = Field(None, ge=8, le=1_000_000)
+    r: int | None = Field(None, ge=1, le=1024)
+    lora_alpha: int | None = Field(None, ge=1, le=4096)
+    lora_dropout: float | None = Field(None, ge=0, le=0.9)
+    attention_only: bool | None = None
+    use_rslora: bool | None = None
+
+
+class PlanDraft(Frozen):
+    """One experiment. `ops` is the whole new list of data operators, None keeps the parent's; `code` says in words what
+    code would have to do where neither operators nor knobs suffice."""
+
+    title: str = Field(min_length=1, max_length=120)
+    hypothesis: str = Words
+    followed: str = Field("", max_length=1000)
+    ops: list[OpDraft] | None = Field(None, max_length=12)
+    configs: list[ConfigDraft] = Field(min_length=1, max_length=5)
+    fidelity: float | None = Field(None, ge=0.01, le=1)
+    code: str | None = Field(None, max_length=2000)
+    risk: str = Field("", max_length=500)
+
+
+class PlansDraft(Frozen):
+    """The fine step: plans that carry the direction out."""
+
+    plans: list[PlanDraft] = Field(min_length=1, max_length=10)
+
+
+class CauseDraft(Frozen):
+    """What a group of wrong answers has in common, and what could be done about it."""
+
+    kind: FindingKind
+    message: str = Field(min_length=1, max_length=600)
+    suggests: str = Field("", max_length=300)
+
+
+class LessonDraft(Frozen):
+    """A lesson that holds beyond this node, with the nodes that prove it."""
+
+    text: str = Field(min_length=1, max_length=400)
+    evidence: list[str] = Field(min_length=1, max_length=8)
+    supersedes: list[str] = Field(default_factory=list, max_length=4)
+
+
+class ReflectionDraft(Frozen):
+    """What a model makes of a finished node."""
+
+    causes: list[CauseDraft] = Field(default_factory=list, max_length=4)
+    lessons: list[LessonDraft] = Field(default_factory=list, max_length=2)

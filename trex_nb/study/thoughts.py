@@ -1,0 +1,54 @@
+"""What models are thinking right now: the end of the text that comes in, by what it is about. Shown while it lasts, and
+in no log: what was said in the end is on record with the call."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+_KEPT = 400
+
+
+@dataclass(frozen=True, slots=True)
+class Thought:
+    """What came so far: its last characters, how many there were, and since when (epoch seconds)."""
+
+    tail: str
+    length: int
+    since: float
+
+
+class Thoughts:
+    """A board of thoughts; safe in threads. `version` grows with every change."""
+
+    def __init__(self) -> None:
+        self._board: dict[str, Thought] = {}
+        self._lock = threading.Lock()
+        self.version = 0
+
+    def begin(self, about: str) -> None:
+        """Somebody begins to think about something."""
+        with self._lock:
+            self._board[about] = Thought("", 0, time.time())
+            self.version += 1
+
+    def hear(self, about: str, piece: str) -> None:
+        """The next piece; of what nobody began, nothing is kept."""
+        with self._lock:
+            if (now := self._board.get(about)) is not None:
+                tail = (now.tail + piece)[-_KEPT:]
+                self._board[about] = replace(now, tail=tail, length=now.length + len(piece))
+                self.version += 1
+
+    def end(self, about: str) -> None:
+        """It is over."""
+        with self._lock:
+            self._board.pop(about, None)
+            self.version += 1
+
+    def now(self) -> Mapping[str, Thought]:
+        """All that is thought about."""
+        with self._lock:
+            return dict(self._board)
