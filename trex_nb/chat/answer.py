@@ -92,7 +92,8 @@ class Gathering:
         self._aloud(self._veil.rest())
         self._hear_tool(self._tool_veil.rest())
         text, reasoning = "".join(self._text), "".join(self._reasoning)
-        if text.lstrip().startswith(THINK[0]) and THINK[1] in text:
+        if THINK[1] in text and (text.lstrip().startswith(THINK[0]) or THINK[0] not in text):
+            # Servers that do not tell thoughts apart, and templates that begin the thought themselves.
             thought, _, text = text.partition(THINK[1])
             reasoning, text = reasoning + thought.lstrip().removeprefix(THINK[0]), text.lstrip()
         hide = self._secret.hide
