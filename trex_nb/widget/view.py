@@ -251,7 +251,7 @@ def _actions(tree: Tree, n: Node, *, is_out: bool) -> tuple[Action, ...]:
     if is_out or n.status is Status.REDIRECTED:
         return ()
     found: dict[Action, bool] = {
-        "approve": n.status is Status.PROPOSED,
+        "approve": n.status is Status.PROPOSED or n.waits_for_code,
         "stop": can_stop(n),
         "resume": any(r.is_resumable for r in n.runs),
         "prune": n.parent is not None,
