@@ -110,6 +110,7 @@ def test_usage_is_believed_as_far_as_it_is_one(said: Any, usage: Usage | None) -
         ({"message": "x", "code": "bad"}, "x", 500),
         ("x", "x", 500),
         (["?"], "", 500),
+        ({"message": "x", "code": "429"}, "x", 429),
     ],
 )
 def test_an_error_in_the_middle_of_a_stream_is_one(error: Any, said: str, code: int) -> None:

@@ -48,6 +48,7 @@ def test_what_utf_8_cannot_hold_is_sent_as_a_question_mark() -> None:
         ("response_format is not supported", None),
         ("tool choice", None),
         ("bad request", "no_usage"),
+        ("upstream: response_format is not supported", None),
     ],
 )
 def test_what_a_server_names_it_is_spared(said: str, quirk: Quirk | None) -> None:

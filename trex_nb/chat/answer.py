@@ -196,8 +196,8 @@ def _usage(said: Any) -> Usage | None:
 def _said(error: Any) -> ServerSaidError:
     if not isinstance(error, dict):
         return ServerSaidError(_text(error), 500)
-    code = error.get("code") or error.get("status")
-    return ServerSaidError(_text(error.get("message")), code if isinstance(code, int) else 500)
+    code = str(error.get("code") or error.get("status"))
+    return ServerSaidError(_text(error.get("message")), int(code) if code.isdecimal() and len(code) == 3 else 500)
 
 
 def _text(value: Any) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any, Literal
 
 from trex_nb.chat.rungs import Rung
@@ -65,7 +66,7 @@ def quirk_in(said: str, body: dict[str, Any], known: frozenset[Quirk]) -> Quirk 
         ("no_stream", "stream"),
     ]
     there = [(quirk, field) for quirk, field in spared if quirk not in known and _is_there(body, field)]
-    named = next((quirk for quirk, field in there if field in said), None)
+    named = next((quirk for quirk, field in there if re.search(rf"\b{field}\b", said)), None)
     if named or _names_another(said):
         return named
     return next((quirk for quirk, _ in there), None)
