@@ -39,6 +39,7 @@ from trex_nb.study.grants import grant
 from trex_nb.study.parts import Parts
 from trex_nb.study.retry import NOT_STARTED, Again, given_up, next_attempt, next_scoring, unscored
 from trex_nb.study.sharing import gpus_each, shared
+from trex_nb.study.synthesis import Synthesis
 from trex_nb.study.thoughts import Thoughts
 from trex_nb.study.told import hopeless_end, kept, told
 from trex_nb.study.writer import Writer
@@ -58,6 +59,7 @@ class Effects:
         self._folder = folder
         self._parts = parts
         self._clock = time.time
+        self._synthesis = Synthesis(folder, parts.asking)
 
     def carry_out(self, instruction: d.Instruction) -> Coroutine[Any, Any, None]:
         """The coroutine that does it."""
@@ -207,6 +209,9 @@ class Effects:
         if not await self._has_waited(run):
             self._end_run(run.id, NOT_STARTED, Cost())
             return None
+        if (failure := await self._without_rows(run)) is not None:
+            self._end_run(run.id, failure, Cost())
+            return None
         assignment = self._assignment(run, self._folder.path / run.folder, run.resumes)
         if run.after is None:
             spec = await self._parts.executor.prepare(assignment)
@@ -217,6 +222,16 @@ class Effects:
                 return None
             spec = again
         return await self._parts.launcher.submit(self._shared(spec))
+
+    async def _without_rows(self, run: Run) -> Failure | None:
+        """Have a language model's part of the run's rows on record; why it is not, if so."""
+
+        def told(said: ev.ChatCalled | str) -> None:
+            event = ev.JobQueued(run=run.id, why=said, line=0) if isinstance(said, str) else said
+            self._append([event], "executor")
+
+        node = self._writer.tree.nodes[node_of(run.id)]
+        return await self._synthesis.answered(self._writer.tree, node, told, lambda: self._is_wanted_still(run))
 
     async def _has_waited(self, run: Run) -> bool:
         """Whether a run that is tried again is still wanted when its time has come."""
@@ -400,12 +415,14 @@ class Effects:
         tree = self._writer.tree
         node = tree.nodes[node_of(run.id)]
         timeout = max(_SHORTEST_TIMEOUT, _PATIENCE * 60 * node.plan.expected.minutes)
-        given = grant(self._folder, tree.task.limits, tree.base.model, node.plan.recipe)
+        code = node.code_of(run)
+        given = grant(self._folder, tree.task.limits, tree.base.model, node.plan.recipe, has_code=code is not None)
         return Assignment(
             task=tree.task, node=node, run=run.id, folder=folder, train_file=self._folder.train_file,
             base_model=tree.base.model, samples=tree.budget.samples, timeout=timeout,
             resources=Resources(memory_mb=node.plan.expected.memory_mb, gpus=self._gpus),
             start=self._weights(node.plan.start), resume=self._weights(resumes), limits=given.limits, reads=given.reads,
+            answered=self._synthesis.record(node.plan.recipe), code=code,
         )  # fmt: skip
 
     @property
