@@ -348,3 +348,18 @@ def test_models_are_said_in_the_notebook_and_heeded_at_once(study: Kernel) -> No
     assert "no address" in refusal(study.run('%config Trex.base_url = "nowhere"\n%trex models'))[0]
     study.run('%config Trex.researcher = ""\n%config Trex.base_url = ""')
     assert "the offline Researcher plans" in study.run("%trex models").text
+
+
+def test_a_data_file_becomes_a_task_that_starts(kernel: Kernel) -> None:
+    kernel.run(
+        "from pathlib import Path\n"
+        "rows = ''.join(f'remark {i},{\"ab\"[i % 2]}\\n' for i in range(60))\n"
+        "Path('remarks.csv').write_text('text,label\\n' + rows)"
+    )
+    seen = kernel.run("%%trex task remarks.csv\nTell a from b.\n")
+    assert "goal: Tell a from b." in seen.text
+    assert "until you answer: accuracy" in seen.text
+    assert "is there already" in refusal(kernel.run("%trex task remarks.csv"))[0]
+    assert "metric: macro_f1" in kernel.run("%trex task remarks.yaml metric=macro_f1").text
+    assert "vibes" in refusal(kernel.run("%trex task remarks.yaml metric=vibes"))[0]
+    assert "42 training rows" in kernel.run("%trex start remarks.yaml").text
