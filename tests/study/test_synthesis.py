@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -26,7 +27,7 @@ from trex_nb.search.tree import Tree
 from trex_nb.settings import Endpoint, ModelPrice, Models
 from trex_nb.store.artifacts import StudyFolder, write_rows
 from trex_nb.study.asking import Asking
-from trex_nb.study.synthesis import STOPPED, Synthesis, added_up, what_to_ask, worded
+from trex_nb.study.synthesis import STOPPED, Synthesis, added_up, price_words, what_to_ask, worded
 from trex_nb.testing import trees
 from trex_nb.train import prepare
 from trex_nb.train.answers import Answers
@@ -293,3 +294,12 @@ def test_several_runs_of_one_recipe_have_it_done_once(bench: Bench, server: Prot
     assert asyncio.run(both()) == [None] * 3
     prompts = [p for rows in about_rows(server.requests, "generate") for p in rows]
     assert len(prompts) == len(set(prompts)) == 60
+
+
+def test_a_price_is_said_before_where_one_is_known(bench: Bench) -> None:
+    said = price_words(bench.asking, bench.tree, bench.node())
+    assert re.fullmatch(r"Having its rows written by real costs about 0\.0\d+ USD, once\.", said)
+    assert price_words(bench.asking, bench.tree, bench.node(DataRecipe())) == ""
+    assert price_words(None, bench.tree, bench.node()) == ""
+    bench.asking.use(Models(writer=bench.asking.models.writer))
+    assert price_words(bench.asking, bench.tree, bench.node()) == ""
