@@ -93,6 +93,12 @@ def test_the_probe_s_tokens_are_counted_and_its_key_is_in_no_prompt() -> None:
     assert probe["max_tokens"] <= 512
 
 
+def test_a_server_that_repeats_what_it_was_asked_is_not_taken_for_one_that_keeps_to_it() -> None:
+    with serving(lambda body: say(f"You said {json.dumps(body)}. {GOOD}")) as server:
+        reply = ask(chat_at(server.url), request(shape=SHAPE))
+    assert (reply.how, reply.text) == ("text", GOOD)
+
+
 def test_many_who_ask_at_once_share_one_probe() -> None:
     async def many(url: str) -> list[ChatReply]:
         chat = chat_at(url)

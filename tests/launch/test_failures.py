@@ -7,6 +7,7 @@ import signal
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook, new_output
 
+from trex_nb.core.job import WRITTEN
 from trex_nb.launch.failures import LOG_CHARS, cell_failed, kernel_died, log_tail, plain
 
 
@@ -29,8 +30,13 @@ def test_an_exit_code_is_named() -> None:
 
 
 def test_a_long_message_keeps_its_first_and_last_line() -> None:
-    failure = cell_failed("ValueError", "first\nsecond\nthird", "")
-    assert failure.message == "ValueError: first … third"
+    failure = cell_failed("ValueError", "first\nsecond\nthird", "", {})
+    assert (failure.kind, failure.message) == ("error", "ValueError: first … third")
+
+
+def test_what_a_model_wrote_is_blamed_on_it() -> None:
+    failure = cell_failed("NameError", "name 'pd' is not defined", "the log", {WRITTEN: "data"})
+    assert (failure.stage, failure.kind, failure.log) == ("data", "bad_code", "the log")
 
 
 def test_the_log_ends_with_the_traceback_and_is_bounded() -> None:

@@ -43,6 +43,7 @@ COMMANDS: list[cmd.Command] = [
     cmd.Finalize(finalists=1, seeds=2, again=True), cmd.SetBudget(rounds=9), cmd.SetBudget(minutes=2.5, samples=10),
     cmd.SetBudget(price_per_hour=2.5, currency="EUR"), cmd.ChoosePolicy(name="gbfs"),
     cmd.ChoosePolicy(name="uct", c=0.5, widen=2), cmd.Withdraw(), cmd.SetBudget(tokens=200_000),
+    cmd.SetCode(policy="auto"),
 ]  # fmt: skip
 
 

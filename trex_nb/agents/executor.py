@@ -2,7 +2,7 @@
 
 One cell per step (recipe, data, base model, training, saving), values written out as literals, so the executed notebook
 explains itself and runs again outside the study. It writes no code of its own invention; the functions it calls are
-`trex_nb.train`'s.
+`trex_nb.train`'s. Code that a model wrote for the plan stands in cells of its own, as it was written and marked so.
 """
 
 from __future__ import annotations
@@ -14,8 +14,9 @@ from pprint import pformat
 from typing import Any
 
 from trex_nb.core.base import Frozen
-from trex_nb.core.job import JobSpec
+from trex_nb.core.job import MADE, WRITTEN, JobSpec
 from trex_nb.core.ngrams import NGRAMS_FILE
+from trex_nb.core.plan import Code
 from trex_nb.core.protocols import Assignment
 from trex_nb.core.result import Failure
 from trex_nb.core.training import Trained, Untrained
@@ -25,8 +26,8 @@ class TemplateExecutor:
     """An `Executor` without a language model. Equal assignments give equal notebooks."""
 
     async def prepare(self, assignment: Assignment) -> JobSpec:
-        """See `core.protocols.Executor.prepare`. The job may write the study's prepared rows, which other jobs read: no
-        line of it was written by a model."""
+        """See `core.protocols.Executor.prepare`. The job may write the study's prepared rows, which other jobs read,
+        where no line of it was written by a model; where one was, the job may write one folder in its own."""
         assignment.folder.mkdir(parents=True, exist_ok=True)
         path = assignment.folder / "experiment.ipynb"
         path.write_text(json.dumps(notebook(assignment), indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
@@ -37,12 +38,15 @@ class TemplateExecutor:
             resources=assignment.resources,
             limits=assignment.limits,
             reads=tuple(str(path) for path in _read_by(assignment)),
-            writes=(str(assignment.train_file.parent),),
+            writes=() if assignment.code else (str(assignment.train_file.parent),),
+            confined_to=MADE if assignment.code else "",
         )
 
     async def repair(self, assignment: Assignment, failure: Failure) -> JobSpec | None:
-        """Try once more what failed through no fault of the plan, and what lacked memory, with what is assigned now."""
-        may_pass = failure.retryable or failure.kind == "out_of_memory"
+        """Try once more what failed through no fault of the plan, what lacked memory, and what ran other code than is
+        assigned now. It mends no code itself."""
+        is_mended = failure.kind == "bad_code" and assignment.code != assignment.node.plan.code
+        may_pass = failure.retryable or failure.kind == "out_of_memory" or is_mended
         return await self.prepare(assignment) if may_pass else None
 
 
@@ -51,7 +55,8 @@ def _read_by(assignment: Assignment) -> list[Path]:
     ngrams = assignment.train_file.with_name(NGRAMS_FILE)
     weights = assignment.resume or assignment.start
     answers = assignment.answered.path if assignment.answered else None
-    named = (assignment.train_file, ngrams, weights, answers, *assignment.reads)
+    train = assignment.train_file.parent if assignment.code else assignment.train_file
+    named = (train, ngrams, weights, answers, *assignment.reads)
     return [path for path in named if path is not None and path.exists()]
 
 
@@ -72,8 +77,9 @@ def _markdown(source: str) -> dict[str, Any]:
     return {"cell_type": "markdown", "metadata": {}, "source": source}
 
 
-def _code(source: str) -> dict[str, Any]:
-    return {"cell_type": "code", "metadata": {}, "execution_count": None, "outputs": [], "source": source}
+def _code(source: str, *, stage: str = "") -> dict[str, Any]:
+    metadata = {WRITTEN: stage} if stage else {}
+    return {"cell_type": "code", "metadata": metadata, "execution_count": None, "outputs": [], "source": source}
 
 
 def _training_cells(assignment: Assignment, config: Trained) -> list[dict[str, Any]]:
@@ -83,12 +89,49 @@ def _training_cells(assignment: Assignment, config: Trained) -> list[dict[str, A
             "same recipe has done it."
         ),
         _code(_data_cell(assignment)),
+        *_rewriting_cells(assignment),
         _markdown(_training_words(assignment)),
         _code(_base_cell(assignment)),
+        *_train_cells(assignment),
         _code(_fit_cell(assignment)),
         _markdown("## The checkpoint"),
-        _code(f'finish(trained, "{"adapter" if config.method == "lora" else "model"}")'),
+        _code(f'finish(trained, "{_made(assignment)}{"adapter" if config.method == "lora" else "model"}")'),
     ]
+
+
+def _rewriting_cells(assignment: Assignment) -> list[dict[str, Any]]:
+    code = assignment.code
+    if code is None or not code.rows:
+        return []
+    train = _beside(assignment, assignment.train_file)
+    seed = assignment.node.plan.recipe.seed
+    return [
+        _markdown(_written_words(code, "rewrites the rows: on a dozen of them first, then on all")),
+        _code(code.rows, stage="data"),
+        _code("from trex_nb.train import dry_run, rewritten\n\ndry_run(rewrite, rows)"),
+        _code(f'rows = rewritten(rewrite, rows, "{train}", limit={assignment.samples}, seed={seed})\nrows'),
+    ]
+
+
+def _train_cells(assignment: Assignment) -> list[dict[str, Any]]:
+    code = assignment.code
+    if code is None or not code.train:
+        return []
+    return [
+        _markdown(_written_words(code, "trains, where the project's own `fit` does not suffice")),
+        _code(code.train, stage="train"),
+    ]
+
+
+def _written_words(code: Code, does: str) -> str:
+    """The brief is a model's text, too: shown as it stands, and not as Markdown."""
+    brief = _indented(code.brief)
+    head = f"## Written by a language model\nThe next cell {does}. No person wrote it. Its brief:"
+    return f"{head}\n\n{brief}"
+
+
+def _made(assignment: Assignment) -> str:
+    return f"{MADE}/" if assignment.code else ""
 
 
 def _head(assignment: Assignment) -> str:
@@ -123,7 +166,7 @@ def _indented(text: str) -> str:
 
 def _training_words(assignment: Assignment) -> str:
     start = assignment.node.plan.start
-    if assignment.resume is not None:
+    if _resumed(assignment) is not None:
         return "## Training\nIt goes on from the state that was saved when it stopped, as if it never had."
     if start is not None:
         return f"## Training\nIt starts from the weights of {start}, with a fresh optimiser and schedule."
@@ -131,11 +174,18 @@ def _training_words(assignment: Assignment) -> str:
 
 
 def _fit_cell(assignment: Assignment) -> str:
-    if assignment.resume is not None:
-        return f'trained = fit(base, rows, config, resume="{_beside(assignment, assignment.resume)}")'
-    if assignment.start is not None:
-        return f'trained = fit(base, rows, config, start="{_beside(assignment, assignment.start)}")'
-    return "trained = fit(base, rows, config)"
+    code = assignment.code
+    where = {"resume": resume} if (resume := _resumed(assignment)) is not None else {"start": assignment.start}
+    given = "".join(f', {name}="{_beside(assignment, path)}"' for name, path in where.items() if path is not None)
+    given += f', folder="{MADE}"' if code else ""
+    if code and code.train:
+        return f"from trex_nb.train import train_by\n\ntrained = train_by(train, base, rows, config{given})"
+    return f"trained = fit(base, rows, config{given})"
+
+
+def _resumed(assignment: Assignment) -> Path | None:
+    """What the training goes on from. One that a model wrote begins again: nobody knows what its state would be."""
+    return None if assignment.code and assignment.code.train else assignment.resume
 
 
 def _beside(assignment: Assignment, path: Path) -> str:

@@ -108,7 +108,7 @@ class Ladder:
         if answer.finish == "length" and not said.strip():
             return None
         # JSON of any kind has its shape in the prompt: there it is enough that there is nothing but JSON.
-        return _is_object(said) if rung == "json_object" else key in (find_object(said) or "")
+        return _is_object(said) if rung == "json_object" else key in json.loads(find_object(said, (key,)) or "{}")
 
     def _reply(self, answer: Answer, text: str, how: str) -> ChatReply:
         """The answer as a reply. Raises `ChatError` where it is none, or is cut off."""

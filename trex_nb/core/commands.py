@@ -10,7 +10,7 @@ from pydantic import Field, TypeAdapter
 
 from trex_nb.core.base import Frozen
 from trex_nb.core.ids import NodeId, RunId
-from trex_nb.core.task import PolicyName
+from trex_nb.core.task import CodePolicy, PolicyName
 
 
 class Propose(Frozen):
@@ -158,6 +158,14 @@ class ChoosePolicy(Frozen):
     widen: float | None = Field(None, gt=0, le=100)
 
 
+class SetCode(Frozen):
+    """Let models write code for experiments, to run when a person approved it (`ask`) or unasked (`auto`), or not at
+    all (`off`)."""
+
+    do: Literal["set_code"] = "set_code"
+    policy: CodePolicy
+
+
 class Withdraw(Frozen):
     """Stop planning what the open `requests` ask for; all of them when none is named."""
 
@@ -182,6 +190,7 @@ Command = Annotated[
     | Finalize
     | SetBudget
     | ChoosePolicy
+    | SetCode
     | Withdraw,
     Field(discriminator="do"),
 ]

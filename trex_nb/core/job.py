@@ -40,8 +40,9 @@ class JobSpec(Frozen):
     """What to run. `folder` is absolute and holds `experiment.ipynb`; `env` is added to a clean environment; `timeout`
     is in seconds of wall time from when its kernel is started; `grace` is how many seconds a job has to end by itself
     when it is asked to stop. `reads` and `writes` are the files and folders (absolute) it needs beside its own folder
-    and the installed software. Of jobs that wait for a place on the machine, those of higher `priority` go first, and
-    then those of the `study` (any text) that has least of it."""
+    and the installed software; of its own folder it may write `confined_to` alone, a folder in it, where that is named:
+    then it cannot touch what the runner keeps there. Of jobs that wait for a place on the machine, those of higher
+    `priority` go first, and then those of the `study` (any text) that has least of it."""
 
     run: RunId
     folder: str
@@ -52,6 +53,7 @@ class JobSpec(Frozen):
     env: dict[str, str] = Field(default_factory=dict)
     reads: tuple[str, ...] = ()
     writes: tuple[str, ...] = ()
+    confined_to: str = Field("", pattern=r"^[a-z]*$")
     study: str = ""
     priority: int = 0
 
@@ -159,6 +161,13 @@ SAVED_MIME = "application/vnd.trex.saved+json"
 
 JOB_VARIABLE = "TREX_JOB"
 """Set to the job's folder in its kernel: every process the job starts carries it, and is found by it."""
+
+WRITTEN = "written_by_model"
+"""In the metadata of a cell whose code a model wrote: the stage (`data` or `train`) that it belongs to. What such a
+cell raises is the code's failure."""
+
+MADE = "made"
+"""The folder in its own to which a job with a model's code is confined."""
 
 STOP_WISH, SAVE_WISH = "stop", "save"
 """Files in a job's folder by which somebody asks its training code to save its state and stop, or to save it and go on.

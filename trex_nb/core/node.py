@@ -66,6 +66,8 @@ class Attempt:
     saved: int = 0
     config: TrainingConfig | None = None
     why: str = ""
+    code: Code | None = None
+    code_why: str = ""
 
     @property
     def got_further(self) -> bool:
@@ -87,7 +89,7 @@ class Run:
     `attempts` are the jobs before the one that `attempt` counts; that one comes `after` a failure where it tries again
     (`why`), not before `not_before` (epoch seconds; `wait` seconds after it was put on record), and trains with `used`
     where that is not the plan's `config` any more. `code` is the plan's code as it was mended for attempt
-    `code_attempt`, where it was.
+    `code_attempt`, where it was, and `code_why` what its writer says of that.
     """
 
     id: RunId
@@ -125,12 +127,14 @@ class Run:
     used: TrainingConfig | None = None
     code: Code | None = None
     code_attempt: int = 0
+    code_why: str = ""
     is_code_approved: bool = False
 
     @property
     def waits_for_code(self) -> bool:
         """Whether its next attempt runs code that was mended and that nobody approved yet."""
-        return self.code is not None and self.code_attempt == self.attempt and not self.is_code_approved
+        is_next = self.code is not None and self.code_attempt == self.attempt and not self.is_code_approved
+        return is_next and self.is_training
 
     @property
     def trains_with(self) -> TrainingConfig:
@@ -295,6 +299,22 @@ class Node:
     def seconds(self) -> float:
         """Compute spent on this node: seconds of all its jobs and evaluations together."""
         return sum(r.seconds for r in self.runs)
+
+    def code_of(self, run: Run) -> Code | None:
+        """What a model wrote for `run`: as it was mended for it, or for another run of the node that got through with
+        that, or the plan's."""
+        mended = (r.code for r in self.runs if r.code and r.is_code_approved and r.evaluation)
+        return run.code or next(mended, self.plan.code)
+
+    def plan_of(self, run: Run) -> Plan:
+        """The plan as `run` carries it out: with the code as it was mended."""
+        return self.plan.model_copy(update={"code": self.code_of(run)})
+
+    @property
+    def waits_for_code(self) -> bool:
+        """Whether nothing comes of the node before a person approves code that was mended for it."""
+        open_runs = [r for r in self.runs if r.is_submitted and not r.is_finished]
+        return bool(open_runs) and all(r.waits_for_code for r in open_runs)
 
     def decided(self, what: str) -> Decision | None:
         """The last decision `what` about the node; None where it never was taken."""

@@ -18,7 +18,7 @@ from trex_nb.core.job import JobId, JobSpec, JobUpdate, Resources
 from trex_nb.core.limits import NO_LIMITS, Limits
 from trex_nb.core.node import Node, Nodes
 from trex_nb.core.peek import Peek
-from trex_nb.core.plan import Proposal
+from trex_nb.core.plan import Code, Proposal
 from trex_nb.core.result import Checkpoint, Evaluation, Failure, Finding, Insight
 from trex_nb.core.task import Budget, CodePolicy, Policy, Split, Task
 from trex_nb.core.training import TrainingConfig
@@ -122,7 +122,8 @@ class Assignment:
     `base_model` what the person named; `samples` is the most training rows, `timeout` is in seconds. `start` is the
     folder of the weights that training starts from (those of `node.plan.start`); `resume` that of the run's own saved
     state, from which it goes on, and then `start` is of no account. `limits` are those of the job, which must be able
-    to read `reads`. `answered` has the answers that the recipe needs of a language model, where it needs any."""
+    to read `reads`. `answered` has the answers that the recipe needs of a language model, where it needs any; `code` is
+    what a model wrote for it, the plan's or as it was mended since."""
 
     task: Task
     node: Node
@@ -138,6 +139,7 @@ class Assignment:
     limits: Limits = NO_LIMITS
     reads: tuple[Path, ...] = ()
     answered: Answered | None = None
+    code: Code | None = None
 
     @property
     def config(self) -> TrainingConfig:

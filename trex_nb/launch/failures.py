@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 import signal
+from collections.abc import Mapping
 from typing import Any
 
+from trex_nb.core.job import WRITTEN
 from trex_nb.core.result import Failure
 
 LOG_CHARS = 4000
@@ -53,10 +55,13 @@ def kernel_died(exit_code: int | None) -> Failure:
     return Failure(stage="infra", kind="lost", message=message, retryable=True)
 
 
-def cell_failed(name: str, value: str, log: str) -> Failure:
-    """A cell raised exception `name` with text `value`."""
+def cell_failed(name: str, value: str, log: str, metadata: Mapping[str, Any]) -> Failure:
+    """A cell with such `metadata` raised exception `name` with text `value`."""
     lines = plain(f"{name}: {value}" if value.strip() else name).strip().splitlines()
     message = lines[-1] if len(lines) == 1 else f"{lines[0]} … {lines[-1]}"
+    stage = metadata.get(WRITTEN)
+    if stage in ("data", "train"):
+        return Failure(stage=stage, kind="bad_code", message=message[:_MESSAGE_CHARS], log=log)
     return Failure(stage="train", kind="error", message=message[:_MESSAGE_CHARS], log=log)
 
 

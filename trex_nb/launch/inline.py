@@ -161,7 +161,7 @@ def _run_cell(cell: Any, name: str, namespace: dict[str, Any]) -> Failure | None
         lines = traceback.format_exception(error.with_traceback(error.__traceback__ and error.__traceback__.tb_next))
         name, value = type(error).__name__, str(error)
         cell.outputs.append(new_output("error", ename=name, evalue=value, traceback=lines))
-        return failures.cell_failed(name, value, "")
+        return failures.cell_failed(name, value, "", cell.metadata)
     return None
 
 

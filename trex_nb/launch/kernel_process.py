@@ -66,6 +66,7 @@ class KernelProcess:
         """Start the process, or give the child its orders, with the variables of its place on the machine; it is ready
         a good half second later, the child in less than a fifth."""
         show_models(self.private, self._spec.reads)
+        (self._folder.path / self._spec.confined_to).mkdir(exist_ok=True)
         home = private_environment(self.private, network=self._spec.limits.network)
         extra = {**home, **(place or {}), **self._spec.env}
         environment = kernel_environment(os.environ, extra, self._spec.resources.cores, self._spec.folder)

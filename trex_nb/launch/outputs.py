@@ -74,6 +74,7 @@ class CellRunner(NotebookClient):  # type: ignore[misc]  # nbclient's types do n
             store_widget_state=False, coalesce_streams=True, on_cell_executed=lambda **_: self.settle(),
         )  # fmt: skip
         self._displayed = displayed
+        self.running: Any = None  # the cell that was begun last
         self._streams: list[tuple[Any, CappedText]] = []
         self.reset_execution_trackers()
 
@@ -118,7 +119,8 @@ class CellRunner(NotebookClient):  # type: ignore[misc]  # nbclient's types do n
     async def run(self, index: int) -> None:
         """Execute the cell at `index`. Raises nbclient's errors."""
         self._streams.clear()
-        await self.async_execute_cell(self.nb.cells[index], index, execution_count=self.code_cells_executed + 1)
+        self.running = self.nb.cells[index]
+        await self.async_execute_cell(self.running, index, execution_count=self.code_cells_executed + 1)
         self._streams.clear()
 
     def _print(self, outs: list[Any], name: str, text: str) -> Any:

@@ -111,7 +111,8 @@ class Runner:
         try:
             await self._run_cells(cells)
         except CellExecutionError as error:
-            return self._account.failure or failures.cell_failed(error.ename, error.evalue, self._log())
+            ours = self._account.failure
+            return ours or failures.cell_failed(error.ename, error.evalue, self._log(), cells.running.metadata)
         except DeadKernelError:
             return failures.kernel_died(await self._kernel.exit_code())
         return None

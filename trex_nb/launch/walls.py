@@ -1,10 +1,11 @@
 """The walls around a job: what its kernel, and every process that comes of it, cannot do from the moment they stand.
 
 `walls_of` says which (pure), `raise_walls` raises them in the process that is to become the kernel, before it starts a
-thread. Nothing takes them down again. A job reads installed software, the system, and what its spec names; it writes
-its own folder, its private one, and what its spec names; it reaches no network, looks into no process outside, and
-writes no file above a size. Where the system has no such wall (macOS, old kernels, some containers), the others stand,
-and what is missing is said: `raise_walls` returns it, and `%trex doctor` tries each.
+thread. Nothing takes them down again. A job reads installed software, the system, its own folder and what its spec
+names; it writes its own folder (or the one in it that its spec confines it to), its private one, and what its spec
+names; it reaches no network, looks into no process outside, and writes no file above a size. Where the system has no
+such wall (macOS, old kernels, some containers), the others stand, and what is missing is said: `raise_walls` returns
+it, and `%trex doctor` tries each. A job that its spec confines, for it runs a model's code, does not begin there.
 
 Limits. Sizes, times and names of files outside can be seen, also command lines; so can what other jobs of the same
 user keep in /dev/shm. Inside the walls a job can spoil what is its own: its folder, and the prepared rows of its study
@@ -54,12 +55,14 @@ _CAPABILITY_VERSION = 0x20080522
 @dataclass(frozen=True, slots=True)
 class Walls:
     """What stays open: folders and files to read (software with `reads`), and to write, where `private` is also where
-    sockets and temporary files go; `lists` may be listed, not read. `file_mb` is the largest file."""
+    sockets and temporary files go; `lists` may be listed, not read. `file_mb` is the largest file. Where they are
+    `is_strict`, all of them must stand."""
 
     private: str
     reads: tuple[str, ...] = ()
     writes: tuple[str, ...] = ()
     lists: tuple[str, ...] = ()
+    is_strict: bool = False
     file_mb: float | None = None
     network: bool = False
     gpu: bool = False
@@ -97,10 +100,11 @@ class Software:
 
 def walls_of(spec: JobSpec, private: str, software: Software) -> Walls:
     """The walls of a job; `private` is a folder of its kernel alone. Pure."""
+    own = Path(spec.folder, spec.confined_to)
     return Walls(
-        private=private, reads=(*SYSTEM, *software.reads, *spec.reads), lists=software.lists,
-        writes=(spec.folder, *spec.writes), file_mb=spec.limits.file_mb, network=spec.limits.network,
-        gpu=spec.resources.gpus > 0,
+        private=private, reads=(*SYSTEM, *software.reads, spec.folder, *spec.reads), lists=software.lists,
+        writes=(str(own), *spec.writes), is_strict=bool(spec.confined_to), file_mb=spec.limits.file_mb,
+        network=spec.limits.network, gpu=spec.resources.gpus > 0,
     )  # fmt: skip
 
 

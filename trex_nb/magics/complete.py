@@ -9,7 +9,7 @@ from typing import Any
 from IPython.core.completer import SimpleCompletion, context_matcher
 
 _LINE = re.compile(r"(?:^|=|\n)\s*%%?trex[ \t]+(?P<rest>[^\n]*)$")
-_NODES = ("node", "nodes", "other", "--under")
+_NODES = ("node", "nodes", "other", "--under", "what")
 _WITH_RUNS = ("attach", "peek", "redirect", "resume", "stop")
 
 Names = Callable[[], list[str]]

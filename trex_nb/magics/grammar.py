@@ -104,6 +104,9 @@ PARSERS: dict[str, _Parser] = {
              lambda p: p.add_argument("name", nargs="?", help="uct, auto, gbfs or sequential"),
              _option("--c", kind=float, about="how much UCT explores (0.25; ours)"),
              _option("--widen", kind=float, about="how many children UCT allows: widen * sqrt(visits) (1.5; ours)")),
+        _sub("code", "The code that a model wrote for a node; or with ask, auto or off, whether models may write some "
+             "and whether it runs unasked.",
+             lambda p: p.add_argument("what", nargs="?", help="a node such as n4, or ask, auto, off")),
         _sub("pause", "Start nothing new; running jobs go on."),
         _sub("resume", "Let what was stopped go on from where it was saved; without names, go on as before the pause.",
              _any("nodes", about="stopped runs such as n4.2, or n4 for all of its runs")),

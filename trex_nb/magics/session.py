@@ -163,6 +163,11 @@ class Session:
     def _policy(self, a: argparse.Namespace) -> Reply:
         return self._open.policy(a.name, a.c, a.widen)
 
+    def _code(self, a: argparse.Namespace) -> Page | Reply:
+        return (
+            self._open.code(a.what) if a.what in (None, "off", "ask", "auto") else _verbatim(self._open.code_of(a.what))
+        )
+
     def _pause(self, _: argparse.Namespace) -> Reply:
         return self._open.pause()
 

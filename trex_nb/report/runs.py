@@ -57,6 +57,8 @@ def state_words(r: Run) -> str:
 
 
 def _at_work(r: Run) -> str:
+    if r.waits_for_code:
+        return words.WAITS
     if r.waits_for:
         return f"waits for {words.cut(r.waits_for, 200)}"
     if waits := waiting_words(r):

@@ -17,6 +17,7 @@ from trex_nb.core.result import Evaluation, Failure
 from trex_nb.report import final, words
 from trex_nb.report.attempts import attempt_words, attempts_table, waiting_words
 from trex_nb.report.blocks import Block, Bullets, Heading, Paragraph, Picture, Table, Verbatim
+from trex_nb.report.code import code_blocks, code_words
 from trex_nb.report.estimates import estimates_words, run_words
 from trex_nb.report.insights import insight_words
 from trex_nb.report.runs import runs_table
@@ -66,6 +67,7 @@ def status_section(tree: Tree, sealed: final.Sealed = (), machine: str = "") -> 
         ("best", _best_words(tree)),
         ("luck", final.luck_words(tree)),
         *_final_facts(tree, sealed),
+        ("code", code_words(tree)),
         ("budget", words.budget_words(tree)),
         ("machine", words.one_line(machine, 400)),
         ("policy", "" if tree.policy.name == "uct" else tree.policy.name),
@@ -91,7 +93,7 @@ def _remarks(tree: Tree) -> str:
 
 def _again_words(tree: Tree) -> str:
     """The runs that are at a later attempt just now: "n4.1: attempt 2, retry 1 of 3 after lost"."""
-    runs = [r for n in tree.nodes.values() for r in n.runs if r.is_training and r.after]
+    runs = [r for n in tree.nodes.values() for r in n.runs if r.is_training and r.after and not r.waits_for_code]
     said = [f"{r.id}: {waiting_words(r) or attempt_words(r)}" for r in runs]
     return "; ".join(said[:4]) + (f" and {len(said) - 4} more" if len(said) > 4 else "")
 
@@ -129,6 +131,7 @@ def node_section(tree: Tree, node: NodeId) -> tuple[Block, ...]:
         *([Paragraph(f"How your words were followed: {n.plan.followed}")] if n.plan.followed else []),
         *_facts(facts),
         *_titled("Changes against the parent", _bullets(map(str, n.plan.changes))),
+        *code_blocks(tree, n),
         *_titled("Runs", runs_table(n)),
         *_titled("Attempts", attempts_table(n)),
         *_resumable(tree, n),

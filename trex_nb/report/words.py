@@ -37,6 +37,7 @@ GLYPHS = {
 }
 """One sign per status; it always stands with the word, never alone."""
 
+WAITS = "waits for you: mended code"
 T = TypeVar("T")
 _BARS = "▁▂▃▄▅▆▇█"
 
@@ -201,14 +202,17 @@ def decision_words(decision: Decision) -> str:
 
 
 def decided_words(node: Node) -> str:
-    """The last decision about `node`; empty when there is none."""
+    """The last decision about `node`, or that it waits for one; empty when there is none."""
+    if node.waits_for_code:
+        return WAITS
     return decision_words(node.decisions[-1]) if node.decisions else ""
 
 
 def node_words(tree: Tree, node: Node) -> str:
     """Status of a node, also saying when a node above it was pruned."""
     out = node.status is not Status.PRUNED and tree.is_pruned(node.id)
-    return " ".join(sign(node)) + (" (branch pruned)" if out else "")
+    waits = f" ({WAITS})" if node.waits_for_code else ""
+    return " ".join(sign(node)) + waits + (" (branch pruned)" if out else "")
 
 
 def losses(curve: Sequence[CurvePoint], limit: int = 40) -> tuple[float, ...]:
@@ -288,8 +292,10 @@ def state_words(tree: Tree) -> str:
         parts.append(f"auto until round {tree.auto.rounds}{until}" + " when resumed" * tree.is_paused)
     if spent := spent_words(tree):
         parts.append(spent)
-    if by[Status.RUNNING]:
-        parts.append(f"running {names(by[Status.RUNNING])}")
+    if running := [n for n in by[Status.RUNNING] if not n.waits_for_code]:
+        parts.append(f"running {names(running)}")
+    if mended := [n for n in by[Status.RUNNING] if n.waits_for_code]:
+        parts.append(f"{names(mended)} wait{'s' * (len(mended) == 1)} for you to approve mended code")
     parts += [said for said in (_waiting_words(tree), progress_words(tree)) if said]
     if tree.requests:
         n = sum(r.n for r in tree.requests.values())

@@ -14,7 +14,7 @@ from typing import Any
 from trex_nb.core import events as ev
 from trex_nb.core.ids import ROOT, NodeId, RunId, node_of, run_id
 from trex_nb.core.node import Attempt, Auto, CurvePoint, Decision, Finals, Node, Nodes, Run, Status
-from trex_nb.core.plan import Plan
+from trex_nb.core.plan import Plan, run_key
 from trex_nb.core.result import Cost, Failure, Insight, Start
 from trex_nb.core.task import Budget, CodePolicy, Policy, Task
 from trex_nb.search.chats import Chats
@@ -363,7 +363,8 @@ def attempt_of(run: Run, failure: Failure | None, seconds: float) -> Attempt:
     resumed = run.resumes.step if run.resumes else 0
     saved = run.saved.step if run.saved else 0
     step = max(step, saved) if saved > resumed else step
-    return Attempt(run.attempt, failure, seconds, step, resumed, saved, run.used, run.why)
+    code = (run.code, run.code_why) if run.code_attempt == run.attempt else (None, "")
+    return Attempt(run.attempt, failure, seconds, step, resumed, saved, run.used, run.why, *code)
 
 
 def _on_chat_called(tree: Tree, e: ev.ChatCalled, _: ev.Stamped) -> Tree:
@@ -375,7 +376,12 @@ def _on_researcher_asked(tree: Tree, e: ev.ResearcherAsked, _: ev.Stamped) -> Tr
 
 
 def _on_code_written(tree: Tree, e: ev.CodeWritten, _: ev.Stamped) -> Tree:
-    return tree._with_run(e.run, code=e.code, code_attempt=e.attempt, is_code_approved=False)
+    node, run = tree.nodes[node_of(e.run)], tree.run(e.run)
+    plan = node.plan.model_copy(update={"code": e.code})
+    key = run_key(tree.data.hash, tree.base.hash, plan, run.config)
+    return tree._with_run(
+        e.run, code=e.code, code_attempt=e.attempt, code_why=e.why, is_code_approved=False, key=key, resumes=None
+    )  # fmt: skip
 
 
 def _on_code_approved(tree: Tree, e: ev.CodeApproved, s: ev.Stamped) -> Tree:

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from trex_nb.core.ids import RunId
+from trex_nb.core.job import MADE
 from trex_nb.search.tree import Tree
 from trex_nb.store.artifacts import RESUME_ONLY, StudyFolder
 
@@ -41,10 +42,11 @@ def tidy(tree: Tree, folder: StudyFolder, run: RunId) -> None:
 def _states(attempt: Path, newest: int, *, is_live: bool) -> list[Path]:
     """The saved states in the folder of an attempt. Of a live one only those up to the `newest` step that is on record:
     its job may be writing the others, or have told of them already."""
-    found = sorted(attempt.glob("checkpoint-*"))
+    places = (attempt, attempt / MADE)
+    found = sorted(s for place in places for s in place.glob("checkpoint-*") if s.name.partition("-")[2].isdecimal())
     if is_live:
         return [state for state in found if step_of(state) <= newest]
-    return [*found, *attempt.glob(".saving-*")]
+    return [*found, *(s for place in places for s in place.glob(".saving-*"))]
 
 
 def step_of(state: Path) -> int:

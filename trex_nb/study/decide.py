@@ -19,6 +19,7 @@ from trex_nb.core.training import Untrained
 from trex_nb.search.halving import hopeless
 from trex_nb.search.index import number
 from trex_nb.search.tree import Tree
+from trex_nb.study.coding import MOST_HELD, held, held_words, runs_unasked
 from trex_nb.study.finalize import open_test
 from trex_nb.study.spending import is_overrun, is_spent, running_seconds, why_spent
 
@@ -221,12 +222,17 @@ def _auto(tree: Tree, policy: SearchPolicy, now: float) -> Iterator[Instruction]
     if why:
         yield EndAuto(why)
         return
-    waiting = [n for n in tree.nodes.values() if n.status is Status.PROPOSED and not tree.is_pruned(n.id)]
+    waits = [n for n in tree.nodes.values() if n.status is Status.PROPOSED and not tree.is_pruned(n.id)]
+    waiting = [n for n in waits if runs_unasked(tree, n)]
     yield from (AutoApprove(n.id) for n in _affordable(waiting, tree.rounds_left))
     busy = sum(_is_busy(n) for n in tree.nodes.values())
     asked = sum(r.n for r in tree.requests.values())
     is_free = (tree.jobs or 1) > busy + asked + len(waiting)
-    if is_free and tree.rounds_left >= 1 + asked + sum(n.plan.fidelity for n in waiting):
+    if (
+        is_free
+        and len(held(tree)) < MOST_HELD
+        and tree.rounds_left >= 1 + asked + sum(n.plan.fidelity for n in waiting)
+    ):
         yield from (Ask(parent, tree.auto.runs) for parent in policy.select(tree, 1))
 
 
@@ -239,7 +245,8 @@ def _affordable(waiting: Iterable[Node], rounds: float) -> Iterator[Node]:
 
 def _is_busy(node: Node) -> bool:
     """Whether a node runs, will run, or is still to be learnt from."""
-    return node.status in (Status.APPROVED, Status.RUNNING) or (node.status.is_finished and not node.is_diagnosed)
+    is_at_work = node.status in (Status.APPROVED, Status.RUNNING) and not node.waits_for_code
+    return is_at_work or (node.status.is_finished and not node.is_diagnosed)
 
 
 def _auto_is_over(tree: Tree, now: float) -> str:
@@ -259,7 +266,10 @@ def _auto_is_over(tree: Tree, now: float) -> str:
 
 
 def _stuck(tree: Tree) -> str:
-    """Three refusals of the Researcher in a row end auto: asking again would not help."""
+    """Three refusals of the Researcher in a row end auto, for asking again would not help, and so do proposals that it
+    leaves to the person, for there would be no end of them."""
+    if len(waits := held(tree)) >= MOST_HELD:
+        return held_words(waits)
     if tree.refusals < 3:
         return ""
     last = tree.answers[max(tree.answers)]
@@ -270,13 +280,13 @@ def _stuck(tree: Tree) -> str:
 def _launch(tree: Tree) -> Iterator[Instruction]:
     runs = [r for n in _busy(tree) for r in n.runs]
     under_way = {r.key for r in runs if not r.is_due and not r.is_finished}  # a twin of these waits for the result
-    free = 0 if is_spent(tree) else (tree.jobs or 1) - sum(r.is_training for r in runs)
+    free = 0 if is_spent(tree) else (tree.jobs or 1) - sum(r.is_training and not r.waits_for_code for r in runs)
     ahead = 0
     for node, run in _queue(tree):
         ahead += free <= 0
         if ahead > _LOOK_AHEAD:
             return
-        key = run_key(tree.data.hash, tree.base.hash, node.plan, run.config)
+        key = run_key(tree.data.hash, tree.base.hash, node.plan_of(run), run.config)
         if done := tree.finished_run(key):
             yield Reuse(run.id, done.id)
         elif free > 0 and key not in under_way:

@@ -415,13 +415,14 @@ class Effects:
         tree = self._writer.tree
         node = tree.nodes[node_of(run.id)]
         timeout = max(_SHORTEST_TIMEOUT, _PATIENCE * 60 * node.plan.expected.minutes)
-        given = grant(self._folder, tree.task.limits, tree.base.model, node.plan.recipe)
+        code = node.code_of(run)
+        given = grant(self._folder, tree.task.limits, tree.base.model, node.plan.recipe, has_code=code is not None)
         return Assignment(
             task=tree.task, node=node, run=run.id, folder=folder, train_file=self._folder.train_file,
             base_model=tree.base.model, samples=tree.budget.samples, timeout=timeout,
             resources=Resources(memory_mb=node.plan.expected.memory_mb, gpus=self._gpus),
             start=self._weights(node.plan.start), resume=self._weights(resumes), limits=given.limits, reads=given.reads,
-            answered=self._synthesis.record(node.plan.recipe),
+            answered=self._synthesis.record(node.plan.recipe), code=code,
         )  # fmt: skip
 
     @property

@@ -20,6 +20,7 @@ from trex_nb.core.base import Frozen
 from trex_nb.core.events import BaseFacts
 from trex_nb.core.ids import NodeId
 from trex_nb.core.node import Node, Run
+from trex_nb.core.plan import Code
 from trex_nb.core.recipe import DataRecipe
 from trex_nb.core.result import Score, Start
 from trex_nb.core.task import DataFiles, Task
@@ -51,6 +52,7 @@ class Replay(Frozen):
     fidelity: float = Field(1.0, gt=0, le=1)
     score: Score | None = None
     start: Start | None = None
+    code: Code | None = None
 
 
 def export(tree: Tree, study: StudyFolder, node: NodeId, folder: Path, sealed: Sealed = ()) -> Path:
@@ -120,7 +122,7 @@ def _replay(tree: Tree, node: Node, run: Run, folder: Path) -> Replay:
         task=tree.task, origin=origin, data_hash=tree.data.hash, base=tree.base, title=node.plan.title,
         hypothesis=node.plan.hypothesis, recipe=node.plan.recipe, config=run.config,
         fidelity=node.plan.fidelity, score=node.score,
-        start=_at(node.plan.start, START) if node.plan.start else None,
+        start=_at(node.plan.start, START) if node.plan.start else None, code=node.code_of(run),
     )  # fmt: skip
 
 
@@ -144,6 +146,9 @@ def model_card(tree: Tree, node: Node, run: Run, sealed: Sealed = ()) -> str:
     ops = ", ".join(op.op for op in node.plan.recipe.ops) or "the rows as they are"
     start = node.plan.start
     lineage = f"- continued from the weights of {start}, which are in `{START}/`\n" if start else ""
+    has_code = node.plan.code is not None
+    approve = "`%trex approve n1`, " * has_code
+    written = "- a language model wrote code for this experiment: it is in `recipe.yaml`\n" * has_code
     library = "peft" if run.config.method == "lora" else "transformers"
     header = _yaml({"library_name": library, "tags": ["trex_nb", run.config.method], "base_model": tree.base.model})
     licence = f"- licence of the data: {escape(tree.task.licence)}\n" if tree.task.licence else ""
@@ -157,11 +162,11 @@ def model_card(tree: Tree, node: Node, run: Run, sealed: Sealed = ()) -> str:
 - score: {node.score.metric if node.score else ""} {node.score} on {tree.data.search} search items (base model: {root})
 {_test_words(tree, node, sealed)}
 - base model: {base}
-{lineage}- data: {tree.data.train} training rows, content {tree.data.hash}; recipe: {ops}
+{lineage}{written}- data: {tree.data.train} training rows, content {tree.data.hash}; recipe: {ops}
 {licence}{_written_words(tree, run)}- {_training_words(run)}
 
 {_usage(tree, run)}
-Run the experiment again: `%trex start --replay recipe.yaml` in a notebook, then `%trex run`.
+Run the experiment again: `%trex start --replay recipe.yaml` in a notebook, then {approve}`%trex run`.
 
 | setting | value |
 | --- | --- |

@@ -24,7 +24,7 @@ from trex_nb.report import words
 from trex_nb.search.policies import ABOUT
 from trex_nb.search.space import space_for
 from trex_nb.search.tree import Tree, redirected
-from trex_nb.study import finalize
+from trex_nb.study import coding, finalize
 from trex_nb.study.edit import edited, is_editable
 from trex_nb.study.fork import edited_start
 from trex_nb.study.restore import restorable
@@ -155,15 +155,29 @@ def _approve(c: cmd.Approve, s: Situation) -> Handled:
         if node.status is Status.REDIRECTED:
             hint = f"%trex plan --under {node.parent} for another child of its parent"
             raise CommandError(already([node], "redirected", s.now), hint)
+        if refused := coding.refusal(s.tree, node):
+            raise refused
         if node.status is Status.PROPOSED:
-            if node.plan.recipe.asking and not s.can_write:
-                raise CommandError(f"{name} has rows written, and no language model is set for that.", UNSET)
+            _check_writer(node, s)
             new.append(name)
+    if mended := [e for n in dict.fromkeys(c.nodes) for e in coding.approved_code(s.tree, s.node(n))]:
+        rest = _approve(c, replace(s, tree=s.after(mended)))
+        named = _names([e.run for e in mended])
+        return Handled((*mended, *rest.events), f"Approved the mended code of {named}." + _more_said(rest))
     if sum(s.tree.nodes[n].plan.fidelity for n in new) > s.rounds_left:
         raise over_budget(s.tree)
     if not new:
         return Handled((), already([s.node(n) for n in dict.fromkeys(c.nodes)], "approved", s.now))
     return Handled(tuple(ev.NodeApproved(node=n) for n in new), f"Approved {_names(new)}. {_starts(s.tree)}")
+
+
+def _more_said(rest: Handled) -> str:
+    return f" {rest.text}" if rest.events else ""
+
+
+def _check_writer(node: Node, s: Situation) -> None:
+    if node.plan.recipe.asking and not s.can_write:
+        raise CommandError(f"{node.id} has rows written, and no language model is set for that.", UNSET)
 
 
 def _starts(tree: Tree) -> str:
@@ -468,5 +482,6 @@ _HANDLERS: dict[str, Callable[[Any, Situation], Handled]] = {
     "finalize": _finalize,
     "set_budget": _set_budget,
     "choose_policy": _choose_policy,
+    "set_code": lambda c, s: Handled(*coding.set_code(c, s.tree)),
     "withdraw": _withdraw,
 }

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from trex_nb import tiny
 from trex_nb.agents.chosen import ChosenResearcher
 from trex_nb.agents.executor import TemplateExecutor
+from trex_nb.agents.llm.brief import ALL, Switches
 from trex_nb.agents.llm.researcher import LLMResearcher
 from trex_nb.agents.offline import OfflineResearcher
 from trex_nb.core.events import StudyCreated
@@ -75,10 +76,13 @@ def default_parts(folder: StudyFolder, created: StudyCreated, settings: Settings
     )
 
 
-def with_model(folder: StudyFolder, asking: Asking, looking: Looking | None = None) -> LLMResearcher | None:
-    """The Researcher that asks the model which is set now; None where none is."""
+def with_model(
+    folder: StudyFolder, asking: Asking, looking: Looking | None = None, switches: Switches = ALL
+) -> LLMResearcher | None:  # fmt: skip
+    """The Researcher that asks the model which is set now, told what `switches` leave; None where none is set."""
     if not asking.has("researcher"):
         return None
     around = Around(folder, asking, looking.own if looking else OwnData())
-    research = looking.research() if looking else None
-    return LLMResearcher(asking.chat("researcher"), around, research, thinking=asking.thoughts.hear)
+    research = looking.research() if looking and switches.tools else None
+    research = replace(research, switches=switches) if research else None
+    return LLMResearcher(asking.chat("researcher"), around, research, thinking=asking.thoughts.hear, switches=switches)

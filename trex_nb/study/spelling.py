@@ -121,5 +121,6 @@ _SPELL: dict[str, Callable[[Any], str]] = {
     "finalize": _finalize,
     "set_budget": _budget,
     "choose_policy": _policy,
+    "set_code": lambda c: _line("code", c.policy),
     "withdraw": lambda _: _line("stop plan"),
 }

@@ -153,18 +153,19 @@ def _replayed(replay: Replay, start: Start | None) -> list[Event]:
         title=replay.title, hypothesis=replay.hypothesis, recipe=replay.recipe, configs=(replay.config,),
         fidelity=replay.fidelity, expected=Expectation(minutes=1, memory_mb=600),
         changes=(Change(field="method", before="none", after=replay.config.method),), start=start,
+        code=replay.code,
     )  # fmt: skip
     said = f"Replayed from an export whose score was {replay.score}."
     return [
         ProposalMade(request=0, nodes=(node,), rationale=said, context=said),
         NodeProposed(node=node, parent=ROOT, plan=plan, request=0),
-        NodeApproved(node=node),
+        *([] if replay.code else [NodeApproved(node=node)]),  # a model's code waits for the person here, too
     ]
 
 
 def _differing(known: Task, asked: Task) -> str:
     """Names of the fields in which two tasks differ, those left aside that a study may change."""
-    free = ("budget", "policy")
+    free = ("budget", "policy", "code")
     fields = [n for n in Task.model_fields if n not in free and getattr(known, n) != getattr(asked, n)]
     return ", ".join(fields)
 

@@ -32,6 +32,7 @@ from trex_nb.core.sealed import SealedScore
 from trex_nb.errors import CommandError, StoreError
 from trex_nb.launch.lease import machine_now
 from trex_nb.report import html, text
+from trex_nb.report.code import whole
 from trex_nb.report.why import why_calls, why_section
 from trex_nb.report.words import expected_words
 from trex_nb.search.space import space_for
@@ -120,6 +121,11 @@ class Study:
     def best(self) -> Node | None:
         """The node with the highest search score among full runs that nobody pruned."""
         return self.tree.best
+
+    @property
+    def thinking(self) -> str:
+        """What models are thinking right now, in words; empty when they are not."""
+        return self.parts.asking.thoughts.words() if self.parts.asking else ""
 
     def status(self) -> Page:
         """Where the study stands; with what the test split said, if it was scored, and what the machine runs now."""
@@ -239,6 +245,15 @@ class Study:
         """Search the tree by another policy from now on: `uct`, `auto`, `gbfs` or `sequential`; without a name, say
         which it is."""
         return self.do(made(cmd.ChoosePolicy, name=name or self.tree.policy.name, c=c, widen=widen))
+
+    def code(self, policy: str | None = None) -> Reply:
+        """Let models write code that runs when you approved it (`ask`) or unasked (`auto`), or none (`off`); without an
+        argument, say which it is."""
+        return self.do(made(cmd.SetCode, policy=policy or self.tree.code_policy))
+
+    def code_of(self, node: str) -> str:
+        """All the code that a model wrote for a node."""
+        return whole(self.tree.nodes[self.known(node)])
 
     def withdraw(self) -> Reply:
         """Stop all planning that is under way."""

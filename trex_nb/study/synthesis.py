@@ -84,14 +84,15 @@ class Synthesis:
         sources = [op.source for op in recipe.ops if isinstance(op, Load) and Path(op.source).suffix in READERS]
         if any(is_sealed(self._folder.train_file.parent / source, self._folder) for source in sources):
             return _failure("The recipe loads rows that are sealed.", "a recipe without them")
-        work = asyncio.ensure_future(self._in_turn(self._asking, tree, node, told))
+        work = asyncio.create_task(self._in_turn(self._asking, tree, node, told))
         try:
             while not work.done():
                 await asyncio.wait([work], timeout=_LOOK_AGAIN)
                 if not work.done() and not is_wanted():
                     return STOPPED
         finally:
-            work.cancel()
+            if not work.cancelling():  # a study that closes cancels all there is; twice would end the tidying up
+                work.cancel()
             await asyncio.wait([work])
         return work.result()
 

@@ -168,7 +168,7 @@ def _expected(tree: Tree, nodes: Iterable[Node]) -> float:
 
 
 def _is_served(tree: Tree, node: Node, run: Run) -> bool:
-    return tree.finished_run(run_key(tree.data.hash, tree.base.hash, node.plan, run.config)) is not None
+    return tree.finished_run(run_key(tree.data.hash, tree.base.hash, node.plan_of(run), run.config)) is not None
 
 
 def _repeats(case: _Case) -> float:

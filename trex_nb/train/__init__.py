@@ -24,21 +24,26 @@ if TYPE_CHECKING:
     from trex_nb.train.failure import TrainingFailed
     from trex_nb.train.outcome import finish
     from trex_nb.train.sft import Fitted, fit
+    from trex_nb.train.written import dry_run, rewritten, train_by
 
 __all__ = [
-    "Base", "Fitted", "TrainingFailed", "export", "finish", "fit", "load_base", "prepare", "prepare_once", "warm",
+    "Base", "Fitted", "TrainingFailed", "dry_run", "export", "finish", "fit", "load_base", "prepare", "prepare_once",
+    "rewritten", "train_by", "warm",
 ]  # fmt: skip
 
 _HOMES = {
     "Base": "base",
     "Fitted": "sft",
     "TrainingFailed": "failure",
+    "dry_run": "written",
     "export": "data",
     "finish": "outcome",
     "fit": "sft",
     "load_base": "base",
     "prepare": "data",
     "prepare_once": "cache",
+    "rewritten": "written",
+    "train_by": "written",
     "warm": "base",
 }
 

@@ -67,4 +67,11 @@ def _load(name: str) -> Base:
 
 def _load_model(name: str) -> Any:
     logging.disable_progress_bar()
+    renew_threads()
     return AutoModelForCausalLM.from_pretrained(name, dtype=torch.bfloat16 if half_precision() else torch.float32)
+
+
+def renew_threads() -> None:
+    """To be called before weights are loaded. A forked process makes torch's thread pool anew at its first use, and
+    when that is by several threads at once, as transformers loads weights, one finds none and torch gives up."""
+    torch.set_num_threads(torch.get_num_threads())

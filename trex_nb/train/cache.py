@@ -51,6 +51,8 @@ def prepare_once(
     try:
         asked = model.identity if model and recipe.needs_model else ""
         kept = Path(folder) / _key(recipe, Path(train_file), fidelity, limit, asked)
+        if kept.is_dir():
+            return _found(kept)
         kept.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(f"{kept}.lock"):
             if kept.is_dir():

@@ -80,10 +80,11 @@ class Control(TrainerCallback):  # type: ignore[misc]  # transformers has no typ
             control.should_log = control.should_save = True  # the curve then reaches to the step that is saved
             control.should_training_stop = self.is_stopped = wish == "stop"
 
-    def save(self, trainer: Trainer, kind: Literal["adapter", "model"], folder: Path) -> None:
-        """Save the state of `trainer`, and let go of one that nobody asked for and nobody needs any more."""
+    def save(self, trainer: Trainer, kind: Literal["adapter", "model"], folder: Path, within: str = "") -> None:
+        """Save the state of `trainer` (see `save_state`), and let go of one that nobody asked for and nobody needs any
+        more."""
         began = time.perf_counter()
-        self._saved = save_state(trainer, kind, folder, is_asked=self._is_asked)
+        self._saved = save_state(trainer, kind, folder, within, is_asked=self._is_asked)
         self._pace.saved(time.perf_counter() - began)
         if isinstance(self._saved, Saved) and not self._is_asked:
             self._unasked.append(folder / str(self._saved.checkpoint.path))
@@ -102,21 +103,22 @@ class Control(TrainerCallback):  # type: ignore[misc]  # transformers has no typ
 
 
 def save_state(
-    trainer: Trainer, kind: Literal["adapter", "model"], folder: Path, *, is_asked: bool = True
+    trainer: Trainer, kind: Literal["adapter", "model"], folder: Path, within: str = "", *, is_asked: bool = True
 ) -> Saved | NotSaved:
-    """Save the state of `trainer` in `folder`/checkpoint-<step>, and say so; that it cannot be saved is said, too, and
-    harms nothing."""
+    """Save the state of `trainer` in `folder`/`within`/checkpoint-<step>, and say so, by its path from `folder`; that
+    it cannot be saved is said, too, and harms nothing."""
     step, total = trainer.state.global_step, trainer.state.max_steps
     name = f"checkpoint-{step}"
-    aside = folder / f".saving-{os.getpid()}"
+    path = Path(within, name).as_posix()
+    aside = folder / within / f".saving-{os.getpid()}"
     before, trainer.args.output_dir = trainer.args.output_dir, str(aside)
     said: Saved | NotSaved
     try:
         Trainer._save_checkpoint(trainer, trainer.model, None)  # noqa: SLF001  trl's own also writes a model card
         _flush(aside / name)
-        _replace(aside / name, folder / name)
-        said = Saved(step=step, total=total, checkpoint=Checkpoint(kind=kind, path=name), is_asked=is_asked)
-        text = f"State saved in {name} after step {step} of {total}"
+        _replace(aside / name, folder / path)
+        said = Saved(step=step, total=total, checkpoint=Checkpoint(kind=kind, path=path), is_asked=is_asked)
+        text = f"State saved in {path} after step {step} of {total}"
     except (OSError, RuntimeError, SafetensorError) as error:  # the last two are how torch and safetensors say it
         reason = f"{type(error).__name__}: {error}".splitlines()[0][:300]
         said = NotSaved(step=step, total=total, reason=reason)

@@ -37,7 +37,7 @@ def stating_failures(stage: Stage) -> Iterator[None]:
         _state(failed)
         raise
     except (MemoryError, RuntimeError) as error:
-        if not _is_out_of_memory(error):
+        if not is_out_of_memory(error):
             raise
         first_line = str(error).strip().split("\n")[0]
         failure = Failure(stage=stage, kind="out_of_memory", message=f"Memory ran out: {first_line}"[:500])
@@ -46,7 +46,8 @@ def stating_failures(stage: Stage) -> Iterator[None]:
         raise stated from error
 
 
-def _is_out_of_memory(error: Exception) -> bool:
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether memory ran out, of whatever kind."""
     # By name: this module must not be what imports torch.
     return (
         isinstance(error, MemoryError)

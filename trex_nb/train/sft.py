@@ -55,12 +55,14 @@ class Fitted:
 
 @stating_failures("train")
 def fit(
-    base: Base, rows: Dataset, config: Trained, *, start: str | Path | None = None, resume: str | Path | None = None
-) -> Fitted:
+    base: Base, rows: Dataset, config: Trained, *, start: str | Path | None = None, resume: str | Path | None = None,
+    folder: str = "",
+) -> Fitted:  # fmt: skip
     """Fine-tune `base` on `rows` (columns of `Example`), showing the live curve and heeding wishes (`control`).
 
     `start` is a folder with the adapter or the model whose weights to start from, with a fresh optimiser and schedule;
-    `resume` a checkpoint of this very training, to go on from as if it had never stopped. Raises `TrainingFailed`:
+    `resume` a checkpoint of this very training, to go on from as if it had never stopped; states are saved in
+    `folder` within the working directory. Raises `TrainingFailed`:
     train/diverged, train/out_of_memory, train/stopped, data/bad_data when no row fits in `max_length`, and plan/error
     when the weights of `start` are not of the config's shape.
     """
@@ -72,7 +74,8 @@ def fit(
         raise bad_data(f"No row's prompt fits in {config.max_length} tokens.", "a larger max_length.")
     told = row_report(rows, train_rows, config.max_length)
     with TemporaryDirectory(prefix="trex-") as unused:
-        trainer = _trainer(base, train_rows.data, held_out.data if len(held_out.data) else None, config, unused, start)
+        watched_rows = held_out.data if len(held_out.data) else None
+        trainer = _trainer(base, train_rows.data, watched_rows, config, unused, start, folder)
         began = time.perf_counter()
         with showing(trainer):
             trainer.train(resume_from_checkpoint=str(resume) if resume is not None else None)
@@ -93,8 +96,9 @@ def _shortest_first(rows: Dataset) -> Dataset:
 
 
 def _trainer(
-    base: Base, rows: Dataset, held_out: Dataset | None, config: Trained, folder: str, start: str | Path | None
-) -> _AnswerTrainer:
+    base: Base, rows: Dataset, held_out: Dataset | None, config: Trained, unused: str, start: str | Path | None,
+    within: str,
+) -> _AnswerTrainer:  # fmt: skip
     model = base.take()
     if start is not None and not isinstance(config, LoraTraining):
         load_weights(model, Path(start))
@@ -105,12 +109,13 @@ def _trainer(
     live = LiveCurve(Curve(), DivergenceWatch(model.config.get_text_config().vocab_size), rungs)
     trainer = _AnswerTrainer(
         kind=_kind(config),
+        within=within,
         live=live,
         model=model,
         processing_class=base.tokenizer,
         train_dataset=rows,
         eval_dataset=held_out,
-        args=_arguments(config, total, model.num_parameters(), folder),
+        args=_arguments(config, total, model.num_parameters(), unused),
         peft_config=_adapter(config) if isinstance(config, LoraTraining) else None,
     )
     trainer.remove_callback(PrinterCallback)
@@ -166,15 +171,15 @@ class _AnswerTrainer(SFTTrainer):  # type: ignore[misc]  # trl has no types
     all. The model's own loss also skips the entropy and token accuracy of every step, which nobody reads here.
     """
 
-    def __init__(self, *, kind: Literal["adapter", "model"], live: LiveCurve, **options: Any) -> None:
-        self._folder = Path.cwd()
+    def __init__(self, *, kind: Literal["adapter", "model"], within: str, live: LiveCurve, **options: Any) -> None:
+        self._folder, self._within = Path.cwd(), within
         self._kind = kind
         self.live = live
         self.control_callback = Control(Wishes(self._folder), Pace.from_environment())
         super().__init__(callbacks=[live, self.control_callback], **options)
 
     def _save_checkpoint(self, _model: Any, _trial: Any) -> None:
-        self.control_callback.save(self, self._kind, self._folder)
+        self.control_callback.save(self, self._kind, self._folder, self._within)
 
     def compute_loss(
         self, model: Any, inputs: dict[str, Any], return_outputs: bool = False, num_items_in_batch: Any = None

@@ -12,6 +12,7 @@ from peft import PeftConfig, load_peft_weights, set_peft_model_state_dict
 from transformers import AutoModelForCausalLM
 
 from trex_nb.core.result import Failure
+from trex_nb.train.base import renew_threads
 from trex_nb.train.failure import TrainingFailed
 
 _SHAPE = ("r", "lora_alpha", "use_rslora")
@@ -37,6 +38,7 @@ def load_adapter(model: Any, folder: Path) -> None:
 
 def load_weights(model: Any, folder: Path) -> None:
     """Set all weights of `model` to those in `folder`. Raises `TrainingFailed` (plan/error) when they do not fit."""
+    renew_threads()
     try:
         other = AutoModelForCausalLM.from_pretrained(str(folder), dtype=model.dtype)
         model.load_state_dict(other.state_dict())

@@ -107,6 +107,7 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
     "no such slice": (plan(ops=[{"op": "mix", "weights": [{"slice": "green", "weight": 2}]}]), "green"),
     "a broken pattern": (plan(ops=[{"op": "match", "field": "prompt", "pattern": "("}]), "regular expression"),
     "half a template": (plan(ops=[{"op": "load", "source": "more.jsonl", "shape": "template"}]), "template"),
+    "more rows than there are": (plan(ops=[{"op": "sample", "n": 101}]), "only 100 training rows"),
     "too many rows": (plan(ops=[{"op": "generate", "instruction": "More.", "n": 40_000}]), "more than a run may"),
     "too long": (plan(num_train_epochs=20), "compute minutes"),
 }  # fmt: skip
@@ -115,7 +116,7 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
 @pytest.mark.parametrize("name", WRONG)
 def test_a_plan_that_cannot_be_taken_goes_back_with_the_reason(name: str, tree: Tree) -> None:
     wrong, reason = WRONG[name]
-    small = Budget(samples=30_000, minutes=0.26)
+    small = Budget(samples=30_000, minutes=0.24)
     tree = tree.apply(ev.Stamped(seq=tree.seq + 1, time=0, actor="human", event=ev.BudgetChanged(budget=small)))
     by, chat = researcher(wrong, plan(r=24))
     made = proposed(by, tree, asked(parent=1))

@@ -33,7 +33,19 @@ from trex_nb.core.events import ProposalRequested
 from trex_nb.core.node import Node
 from trex_nb.core.plan import Change, Expectation, Plan, Source
 from trex_nb.core.protocols import TreeView
-from trex_nb.core.recipe import Convert, DataRecipe, Dedup, Generate, Judge, Load, NearDedup, Op, Template
+from trex_nb.core.recipe import (
+    Convert,
+    DataRecipe,
+    Dedup,
+    Generate,
+    Judge,
+    Load,
+    NearDedup,
+    Op,
+    Sample,
+    Select,
+    Template,
+)
 from trex_nb.core.training import FullTraining, LoraTraining, TrainingConfig, Untrained
 from trex_nb.search.observed import surrogate_of
 from trex_nb.search.space import Point, Space, space_for
@@ -118,6 +130,9 @@ class Bench:
         if draft.ops is None:
             return self.origin.recipe
         ops = tuple(self._op(op) for op in draft.ops)
+        rows, is_all = self.tree.data.train, not any(isinstance(op, Load | Generate) for op in ops)
+        if is_all and any(isinstance(op, Sample | Select) and op.n > rows for op in ops):
+            raise Refused(f"there are only {rows} training rows to choose from")
         return DataRecipe(ops=ops, seed=self.origin.recipe.seed)
 
     def _op(self, draft: OpDraft) -> Op:

@@ -60,10 +60,12 @@ def arrow_file(beside: Path, name: str) -> Path:
 def written(batches: Iterator[pa.RecordBatch], path: Path) -> Dataset:
     """`batches` as a memory-mapped Dataset in the Arrow file `path`, whole or not at all; in memory where that folder
     cannot be written."""
-    if not os.access(path.parent if path.parent.exists() else path.parent.parent, os.W_OK):
-        return in_memory(batches)
-    path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f"{path.name}.part{os.getpid()}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        part.touch()  # walls around a job show only when one tries
+    except OSError:
+        return in_memory(batches)
     try:
         with pa.OSFile(str(part), "wb") as file, pa.ipc.new_stream(file, SCHEMA) as out:
             for batch in batches:

@@ -1,0 +1,84 @@
+"""Code that models write, as far as a study decides about it: what may be approved, what runs unasked, what waits for
+a person. Pure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from trex_nb.core import events as ev
+from trex_nb.core.commands import SetCode
+from trex_nb.core.node import Node, Run, Status
+from trex_nb.core.recipe import Load
+from trex_nb.core.task import CodePolicy
+from trex_nb.errors import CommandError
+from trex_nb.search.tree import Tree
+from trex_nb.store.row_files import READERS
+
+MOST_HELD = 3
+"""So many nodes with code may wait for a person while auto goes on with others; then it gives the wheel back."""
+
+_ABOUT: dict[CodePolicy, str] = {
+    "off": "models write no code, and plans that have some are not let run",
+    "ask": "code that a model wrote runs when you approved it; %trex auto leaves it to you",
+    "auto": "code that a model wrote runs without asking, behind the walls of its job",
+}
+
+
+def set_code(c: SetCode, tree: Tree) -> tuple[tuple[ev.Event, ...], str]:
+    """Events and the answer."""
+    events = (ev.CodePolicyChosen(policy=c.policy),) if c.policy != tree.code_policy else ()
+    return events, f"Code {c.policy}: {_ABOUT[c.policy]}."
+
+
+def runs_unasked(tree: Tree, node: Node) -> bool:
+    """Whether auto may let a proposal run."""
+    return node.plan.code is None or (tree.code_policy == "auto" and not refusal(tree, node))
+
+
+def refusal(tree: Tree, node: Node) -> CommandError | None:
+    """Why a node with code cannot be let run by anybody; None where it can, or has none."""
+    if node.plan.code is None:
+        return None
+    if tree.code_policy == "off":
+        what = f"{node.id} runs code that a model wrote, and that is switched off."
+        return CommandError(what, "%trex code ask, then repeat")
+    fetched = [op.source for op in node.plan.recipe.ops if isinstance(op, Load) and is_fetched(op)]
+    if fetched and not tree.task.limits.network:
+        what = f"{node.id} runs code that a model wrote, which has no network, and loads {fetched[0]}."
+        return CommandError(what, "a copy of the data beside the train file, or limits: {network: true} in the task")
+    return None
+
+
+def is_fetched(op: Load) -> bool:
+    """Whether a source comes over the network."""
+    return not any(op.source.endswith(ending) for ending in READERS)
+
+
+def approved_code(tree: Tree, node: Node) -> list[ev.CodeApproved]:
+    """The approval of mended code that a node waits for. Raises `CommandError` where it may not be given."""
+    if not node.waits_for_code or tree.is_pruned(node.id):
+        return []
+    if refused := refusal(tree, node):
+        raise refused
+    return [ev.CodeApproved(run=r.id, attempt=r.attempt) for r in node.runs if r.waits_for_code]
+
+
+def held(tree: Tree) -> list[Node]:
+    """Nodes that wait for a person because of what a model wrote: proposals that auto leaves alone, and nodes that
+    cannot go on before mended code is approved."""
+    nodes = [n for n in tree.nodes.values() if not tree.is_pruned(n.id)]
+    return [n for n in nodes if n.waits_for_code or (n.status is Status.PROPOSED and not runs_unasked(tree, n))]
+
+
+def held_words(nodes: Sequence[Node]) -> str:
+    """Why auto ends when too many of them wait."""
+    names = ", ".join(n.id for n in nodes)
+    return f"{names} wait for you: they run code that a model wrote (%trex show, approve, or %trex code auto)"
+
+
+def mended_by_another(node: Node, run: Run) -> Run | None:
+    """Another run of the node whose code was mended since, where `run` failed with code from before that."""
+    ran = node.code_of(run)
+    others = (r for r in node.runs if r.code and r.id != run.id and r.code != ran and not r.failure)
+    return next(others, None)
