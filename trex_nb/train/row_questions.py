@@ -60,7 +60,7 @@ class RowScores(Frozen):
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A row that something is asked about: under which key, and the how-manieth new row after it is wanted."""
+    """A row that something is asked about: under which key, and which new row after it is wanted, from 1."""
 
     key: str
     row: Example
