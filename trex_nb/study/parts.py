@@ -6,7 +6,9 @@ from dataclasses import dataclass, replace
 
 from trex_nb import tiny
 from trex_nb.agents.chosen import ChosenResearcher
+from trex_nb.agents.coder import Coder
 from trex_nb.agents.executor import TemplateExecutor
+from trex_nb.agents.executor_llm import LLMExecutor
 from trex_nb.agents.llm.researcher import LLMResearcher
 from trex_nb.agents.offline import OfflineResearcher
 from trex_nb.core.events import StudyCreated
@@ -63,7 +65,7 @@ def default_parts(folder: StudyFolder, created: StudyCreated, settings: Settings
     return Parts(
         store=SqliteStore(folder.database),
         researcher=ChosenResearcher(OfflineResearcher(task.seed), lambda: with_model(folder, asking)),
-        executor=TemplateExecutor(),
+        executor=LLMExecutor(TemplateExecutor(), lambda: asking.chat("executor") if asking.has("executor") else None),
         launcher=RayLauncher(settings.ray, settings.storage) if settings.ray else KernelLauncher(pool),
         evaluator=evaluator,
         policy=AsChosen(),
@@ -76,4 +78,5 @@ def with_model(folder: StudyFolder, asking: Asking) -> LLMResearcher | None:
     """The Researcher that asks the model which is set now; None where none is."""
     if not asking.has("researcher"):
         return None
-    return LLMResearcher(asking.chat("researcher"), Around(folder, asking), thinking=asking.thoughts.hear)
+    coder = Coder(asking.chat("executor")) if asking.has("executor") else None
+    return LLMResearcher(asking.chat("researcher"), Around(folder, asking), coder=coder, thinking=asking.thoughts.hear)
