@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 
 from trex_nb.core import events as ev
-from trex_nb.core.ids import node_of
+from trex_nb.core.ids import RunId, node_of
 from trex_nb.core.node import Run
 from trex_nb.core.plan import Code
 from trex_nb.core.protocols import Assignment, Executor, Mended, Mender
@@ -31,6 +31,7 @@ class Mending:
         self._writer = writer
         self._executor = executor
         self._is_wanted = is_wanted
+        self._waiting: set[RunId] = set()  # approved, and without a place: they count among those at work
 
     @property
     def is_possible(self) -> bool:
@@ -98,8 +99,16 @@ class Mending:
                 self._approve(run)
                 return
             await asyncio.sleep(_LOOK_AGAIN)
-        while self._is_wanted(run) and _at_work(self._writer.tree) > (self._writer.tree.jobs or 1):
-            await asyncio.sleep(_LOOK_AGAIN)
+        self._waiting.add(run.id)
+        try:
+            while self._is_wanted(run) and not self._has_place():
+                await asyncio.sleep(_LOOK_AGAIN)
+        finally:
+            self._waiting.discard(run.id)
+
+    def _has_place(self) -> bool:
+        tree = self._writer.tree
+        return _at_work(tree) - len(self._waiting) < (tree.jobs or 1)
 
     def _write(self, run: Run, mended: Mended) -> None:
         event = ev.CodeWritten(run=run.id, attempt=run.attempt, code=mended.code, why=mended.why)
