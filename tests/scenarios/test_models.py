@@ -205,6 +205,11 @@ def test_a_redirect_is_followed_and_shown(build: Build) -> None:
     assert "rank 32 as you said" in str(study.show("n2"))
 
 
+def ask_on(study: Study) -> None:
+    for _ in range(30):
+        study.ask("Which is best?")
+
+
 def test_two_notebooks_spend_one_budget(build: Build) -> None:
     house = build(ScriptedChat(script=Sensible(), tokens=1000), budget=Budget(tokens=30_000))
     house.store = SqliteStore(house.folder.database)
@@ -214,8 +219,7 @@ def test_two_notebooks_spend_one_budget(build: Build) -> None:
     house.researcher = ChosenResearcher(OfflineResearcher(), lambda: with_model(house.folder, other))
     two = house.open(store=SqliteStore(house.folder.database), lead=FileLead(house.folder))
     with pytest.raises(ChatError, match="too little left"):
-        for _ in range(30):
-            one.ask("Which is best?")
+        ask_on(one)
     until(two, lambda tree: tree.chats.tokens == one.tree.chats.tokens)
     with pytest.raises(ChatError, match="too little left"):
         two.ask("Which is best?")
