@@ -12,6 +12,7 @@ import pytest
 
 from tests.agents.llm import replies
 from tests.agents.llm.replies import Sensible, plan
+from trex_nb.agents.llm.brief import Switches
 from trex_nb.agents.llm.drafts import Surroundings
 from trex_nb.agents.llm.leak import guard_of
 from trex_nb.agents.llm.researcher import Found, LLMResearcher, PlansRefusedError
@@ -24,7 +25,7 @@ from trex_nb.core.recipe import Generate, Load
 from trex_nb.core.result import BadCase
 from trex_nb.core.task import Budget
 from trex_nb.core.training import FullTraining, LoraTraining
-from trex_nb.errors import ChatError
+from trex_nb.errors import ChatError, StoreError, TrexError
 from trex_nb.search.tree import Tree
 from trex_nb.testing import trees
 from trex_nb.testing.chats import Line, ScriptedChat
@@ -189,6 +190,13 @@ def test_data_that_was_found_may_be_loaded(tree: Tree) -> None:
     assert "no literature consulted: offline" in made.remarks
     assert "good/rows has remarks" in chat.asked[0].messages[-1].content
     assert "good/rows (mit)" in chat.asked[1].messages[-1].content
+
+
+@pytest.mark.parametrize("error", [REFUSED, StoreError("calls.jsonl cannot be written.", "free disk space")])
+def test_what_was_measured_stands_without_the_model(error: TrexError, shown: Tree) -> None:
+    measured = reflected(LLMResearcher(ScriptedChat(), around, switches=Switches(bad_cases=False)), shown, 1)
+    by = LLMResearcher(ScriptedChat(script=lambda _: error), around)
+    assert reflected(by, shown, 1) == measured
 
 
 HEEDED: list[tuple[str, dict[str, Any]]] = [

@@ -107,15 +107,15 @@ class LLMResearcher:
         )  # fmt: skip
 
     async def reflect(self, tree: TreeView, node: NodeId) -> Reflection:
-        """See `core.protocols.Researcher.reflect`. Where the model cannot be asked, what the measurements say stands
-        alone; the failed call is on record."""
+        """See `core.protocols.Researcher.reflect`. Where the model cannot be asked, or what it says cannot be kept (a
+        full disk), what the measurements say stands alone; a failed call is on record."""
         here = tree.nodes[node]
         measured = Reflection(diagnose(tree, here), lessons(tree, node))
         if here.evaluation is None or not here.evaluation.bad_cases or not self.switches.bad_cases:
             return measured
         try:
             draft = await self._reflection(tree, here)
-        except ChatError as error:
+        except TrexError as error:
             _LOG.warning("What the wrong answers of %s have in common was not asked: %s", node, error.what)
             return measured
         guard = self.around(tree, ()).guard
