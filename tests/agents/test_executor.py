@@ -9,7 +9,8 @@ import pytest
 
 from trex_nb.agents.executor import TemplateExecutor, notebook
 from trex_nb.core.limits import Limits
-from trex_nb.core.recipe import DataRecipe, Dedup
+from trex_nb.core.protocols import Answered, Assignment
+from trex_nb.core.recipe import DataRecipe, Dedup, Generate, Op, Select
 from trex_nb.core.training import FullTraining, LoraTraining
 from trex_nb.testing.executors import assignment
 
@@ -66,3 +67,27 @@ def test_the_job_is_given_what_it_reads_and_no_more(tmp_path: Path) -> None:
     assert spec.reads == (str(asked.train_file), str(tmp_path / "start"), str(tmp_path / "model"))
     assert spec.writes == (str(asked.train_file.parent),)
     assert spec.limits == Limits(file_mb=5)
+
+
+def test_a_job_reads_what_a_language_model_answered_and_asks_nobody(tmp_path: Path) -> None:
+    record = tmp_path / "row-answers.jsonl"
+    record.touch()
+    written = _with(assignment(tmp_path), Generate(instruction="More.", n=3))
+    asked = replace(written, answered=Answered(record, "gpt-9 'turbo'"))
+    (source,) = (c["source"] for c in notebook(asked)["cells"] if "rows = prepare_once" in c["source"])
+    compile(source, "cell", "exec")
+    said = """model=RecordedRows(base=tiny.path(), path="../../row-answers.jsonl", model="gpt-9 'turbo'")"""
+    assert said in source
+    assert str(record) in asyncio.run(TemplateExecutor().prepare(asked)).reads
+
+
+def test_rows_are_compared_by_the_base_model_of_the_study(tmp_path: Path) -> None:
+    asked = replace(_with(assignment(tmp_path), Select(n=3, embedding="model")), base_model="some/model")
+    sources = [c["source"] for c in notebook(asked)["cells"]]
+    assert any("model=RecordedRows(base='some/model')" in source for source in sources)
+    assert not any("RecordedRows" in c["source"] for c in notebook(assignment(tmp_path))["cells"])
+
+
+def _with(asked: Assignment, op: Op) -> Assignment:
+    plan = asked.node.plan.model_copy(update={"recipe": DataRecipe(ops=(op,))})
+    return replace(asked, node=replace(asked.node, plan=plan))

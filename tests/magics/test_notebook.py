@@ -335,6 +335,21 @@ def test_a_notebook_run_again_changes_nothing_and_says_so(killed: Path, again: l
     assert "n2 was already pruned by human at " in decided
 
 
+def test_words_that_end_in_a_question_mark_are_no_request_for_help(study: Kernel) -> None:
+    assert "no language model is set" in refusal(study.run("%trex ask What would you try next?"))[0]
+    assert study.run("%trex note n1 Is this too slow?").text.strip() == "Noted on n1."
+
+
+def test_models_are_said_in_the_notebook_and_heeded_at_once(study: Kernel) -> None:
+    assert "the offline Researcher plans" in study.run("%trex models").text
+    study.run('%config Trex.researcher = "wise-1"\n%config Trex.base_url = "http://127.0.0.1:9/v1"')
+    assert "researcher wise-1 at http://127.0.0.1:9/v1" in study.run("%trex models").text
+    assert "127.0.0.1:9" in refusal(study.run("%trex ask Is anybody there?"))[0]
+    assert "no address" in refusal(study.run('%config Trex.base_url = "nowhere"\n%trex models'))[0]
+    study.run('%config Trex.researcher = ""\n%config Trex.base_url = ""')
+    assert "the offline Researcher plans" in study.run("%trex models").text
+
+
 def test_a_data_file_becomes_a_task_that_starts(kernel: Kernel) -> None:
     kernel.run(
         "from pathlib import Path\n"

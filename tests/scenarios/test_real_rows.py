@@ -8,6 +8,7 @@ import json
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import psutil
 import pytest
@@ -135,3 +136,12 @@ def test_no_job_had_the_key_and_no_file_has_it(study: Study, environments: dict[
     assert not [e for e in environments.values() if KEY in str(e)]
     files = [p for p in study.folder.path.parent.rglob("*") if p.is_file()]
     assert not [p for p in files if KEY.encode() in p.read_bytes()]
+
+
+def test_a_model_card_names_who_wrote_rows(study: Study, tmp_path: Path) -> None:
+    card = (study.export("n1", tmp_path / "n1") / "README.md").read_text()
+    assert "of the rows were written by a language model: real" in card
+
+
+def test_what_rows_cost_was_said_before(study: Study) -> None:
+    assert "calls of a language model for its rows" in str(study.show("n1"))

@@ -8,6 +8,7 @@ from trex_nb.core import commands as cmd
 from trex_nb.core import events as ev
 from trex_nb.core.ids import NodeId, RunId
 from trex_nb.core.node import Status
+from trex_nb.core.recipe import DataRecipe, Generate
 from trex_nb.core.result import Failure
 from trex_nb.errors import CommandError
 from trex_nb.report import words
@@ -49,6 +50,16 @@ def test_approving_twice_changes_nothing_and_says_so() -> None:
     tree = tree_of(BASELINE, proposed(1), approved(1))
     assert handled(tree, cmd.Approve(nodes=(node(1),))) == []
     assert "already" in said(tree, cmd.Approve(nodes=(node(1),)))
+
+
+def test_a_plan_whose_rows_nobody_could_write_is_not_approved() -> None:
+    recipe = DataRecipe(ops=(Generate(instruction="More.", n=3),))
+    tree = tree_of(BASELINE, proposed(1, plan=lora_plan().model_copy(update={"recipe": recipe})))
+    command = cmd.Approve(nodes=(node(1),))
+    with pytest.raises(CommandError, match="no language model is set") as error:
+        handle(command, Situation(tree, now=0.0, jobs=2, can_write=False))
+    assert "%config Trex.writer" in error.value.hint
+    assert len(handle(command, Situation(tree, now=0.0, jobs=2)).events) == 1
 
 
 def test_rounds_beyond_the_budget_are_refused() -> None:

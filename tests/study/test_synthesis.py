@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -16,6 +17,7 @@ import pytest
 from tests.chat.protocol_server import Body, Deed, ProtocolServer, say, serving, silent, status
 from tests.train.writers import about_rows, obliging, rows_of, said_by
 from trex_nb.core import events as ev
+from trex_nb.core.chat import CallRecord, ChatRequest, Message, Purpose, Usage
 from trex_nb.core.ids import NodeId
 from trex_nb.core.ngrams import write_sealed
 from trex_nb.core.node import Node
@@ -26,13 +28,13 @@ from trex_nb.search.tree import Tree
 from trex_nb.settings import Endpoint, ModelPrice, Models
 from trex_nb.store.artifacts import StudyFolder, write_rows
 from trex_nb.study.asking import Asking
-from trex_nb.study.synthesis import STOPPED, Synthesis, added_up, what_to_ask, worded
+from trex_nb.study.synthesis import STOPPED, Synthesis, Teller, added_up, price_words, what_to_ask, worded
 from trex_nb.testing import trees
 from trex_nb.train import prepare
 from trex_nb.train.answers import Answers
 from trex_nb.train.recorded_rows import RecordedRows
 from trex_nb.train.synthesis import prepared
-from trex_nb.train.synthesis_wire import Called, Said
+from trex_nb.train.synthesis_wire import Called, Said, Went
 
 KEY = "sk-planted-0123456789abcdef"
 WRITE = Generate(instruction="From back to front.", n=60)
@@ -293,3 +295,43 @@ def test_several_runs_of_one_recipe_have_it_done_once(bench: Bench, server: Prot
     assert asyncio.run(both()) == [None] * 3
     prompts = [p for rows in about_rows(server.requests, "generate") for p in rows]
     assert len(prompts) == len(set(prompts)) == 60
+
+
+def test_a_price_is_said_before_where_one_is_known(bench: Bench) -> None:
+    said = price_words(bench.asking, bench.tree, bench.node())
+    assert re.fullmatch(r"Having its rows written by real costs about 0\.0\d+ USD, once\.", said)
+    assert price_words(bench.asking, bench.tree, bench.node(DataRecipe())) == ""
+    assert price_words(None, bench.tree, bench.node()) == ""
+    bench.asking.use(Models(writer=bench.asking.models.writer))
+    assert price_words(bench.asking, bench.tree, bench.node()) == ""
+
+
+def call(money: float | None, purpose: Purpose = "rows", failure: str = "") -> Called:
+    asked = ChatRequest(asker="writer", purpose=purpose, messages=(Message(role="user", content="?"),))
+    usage = Usage(prompt=10, completion=5, is_estimated=money is None)
+    record = CallRecord(
+        id=f"c{money}", time=0, endpoint="", asked=asked, usage=usage, money=money, failure=failure
+    )  # fmt: skip
+    return Called(record=record, seconds=2)
+
+
+def test_calls_are_told_added_up_and_their_price_where_all_have_one(bench: Bench) -> None:
+    node = bench.node()
+    all_priced = added_up([call(0.25), call(0.5)], node, "real")
+    assert (all_priced.calls, all_priced.usage.total, all_priced.money, all_priced.seconds) == (2, 30, 0.75, 4)
+    assert (all_priced.call, all_priced.node, all_priced.usage.is_estimated) == ("c0.5", "n1", False)
+    some = added_up([call(0.25, failure="It broke."), call(None)], node, "real")
+    assert (some.money, some.failure, some.usage.is_estimated) == (None, "It broke.", True)
+
+
+def test_whoever_watches_is_told_now_and_then_and_of_everything_at_the_end(bench: Bench) -> None:
+    teller = Teller(bench.told.append, bench.node(), "real")
+    for done in range(0, 120, 12):
+        teller.hear(Went(op="generate", done=done, of=120))
+        teller.hear(call(0.01, "rows"))
+        teller.hear(call(0.01, "score"))
+    teller.tell()
+    teller.tell()
+    assert sum(c.calls for c in bench.calls) == 20
+    assert len(bench.told) < 20
+    assert bench.told[-1] == "its rows: 108 of 120 are written, 0.2 for the calls"

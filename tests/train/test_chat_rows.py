@@ -14,13 +14,13 @@ import pytest
 from tests.train.writers import obliging, rows_of, shown
 from trex_nb.core.chat import ChatReply, ChatRequest, Heard
 from trex_nb.core.fence import RULE
+from trex_nb.core.row_cost import ROWS_AT_ONCE
 from trex_nb.core.task import Example
 from trex_nb.errors import ChatError, ChatTrouble
 from trex_nb.testing.chats import Line, ScriptedChat
 from trex_nb.train.answers import Answers
 from trex_nb.train.chat_rows import ChatRows
 from trex_nb.train.recorded_rows import RecordedRows
-from trex_nb.train.row_questions import ROWS_AT_ONCE
 
 Make = Callable[..., ChatRows]
 

@@ -121,7 +121,7 @@ def node_section(tree: Tree, node: NodeId) -> tuple[Block, ...]:
         ("gain", _gain_in_full(tree, n)),
         ("cost", words.cost_words(n)),
         ("saved", words.saved_words([n])),
-        ("expected", words.expected_words(n.plan, tree.budget)),
+        ("expected", words.expected_words(n.plan, tree.budget, tree.data)),
         ("took", _took_words(n)),
         ("got", _got_words(n)),
     )

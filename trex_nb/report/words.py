@@ -14,11 +14,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TypeVar
 
-from trex_nb.core.events import ProposalFailed
+from trex_nb.core.events import DataFacts, ProposalFailed
 from trex_nb.core.ids import NodeId
 from trex_nb.core.node import CurvePoint, Decision, Node, Run, Status
 from trex_nb.core.plan import Expectation, Plan
 from trex_nb.core.result import Score
+from trex_nb.core.row_cost import row_cost
 from trex_nb.core.task import Budget
 from trex_nb.report.final import progress_words
 from trex_nb.search.evidence import quick_stderr
@@ -152,13 +153,25 @@ def cost_words(node: Node) -> str:
     return f"≈ {duration(60 * node.plan.expected.minutes * len(node.plan.configs))}"
 
 
-def expected_words(plan: Plan, budget: Budget | None = None) -> str:
-    """What the Researcher said it expects, before the run; in money too where the budget knows a price."""
+def expected_words(plan: Plan, budget: Budget | None = None, data: DataFacts | None = None) -> str:
+    """What the Researcher said it expects, before the run; in money too where the budget knows a price, and with what
+    its rows ask of a language model where the data are known."""
     e, runs = plan.expected, len(plan.configs)
     price = money(60 * e.minutes, budget)
     each = f"{_expected_time(e)} and {memory(e.memory_mb)}" + (f", {price}" if price else "")
     each += f" for each of {runs} runs" if runs > 1 else ""
-    return "; ".join(part for part in (_expected_score(e), each, e.risk and f"risk: {cut(e.risk, 500)}") if part)
+    rows = rows_words(plan, data) if data else ""
+    return "; ".join(part for part in (_expected_score(e), each, rows, e.risk and f"risk: {cut(e.risk, 500)}") if part)
+
+
+def rows_words(plan: Plan, data: DataFacts) -> str:
+    """What a plan's rows ask of a language model, once for all of its runs; empty where they ask nothing."""
+    cost = row_cost(plan.recipe, data.train, data.mean_chars)
+    if not cost.calls:
+        return ""
+    about = "at least" if cost.is_least else "about"
+    calls = f"{cost.calls:,} call{'s' * (cost.calls != 1)}"
+    return f"{about} {calls} of a language model for its rows ({cost.usage.total:,} tokens)"
 
 
 def _expected_time(e: Expectation) -> str:

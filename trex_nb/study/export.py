@@ -163,7 +163,7 @@ def model_card(tree: Tree, node: Node, run: Run, sealed: Sealed = ()) -> str:
 {_test_words(tree, node, sealed)}
 - base model: {base}
 {lineage}{written}- data: {tree.data.train} training rows, content {tree.data.hash}; recipe: {ops}
-{licence}- {_training_words(run)}
+{licence}{_written_words(tree, run)}- {_training_words(run)}
 
 {_usage(tree, run)}
 Run the experiment again: `%trex start --replay recipe.yaml` in a notebook, then {approve}`%trex run`.
@@ -172,6 +172,14 @@ Run the experiment again: `%trex start --replay recipe.yaml` in a notebook, then
 | --- | --- |
 {config}
 """
+
+
+def _written_words(tree: Tree, run: Run) -> str:
+    """Which language models wrote rows that the weights were trained on: their terms may bind what is made of them."""
+    if run.rows is None or not run.rows.written:
+        return ""
+    models = sorted({call.model for call in tree.chats.calls if call.purpose == "rows" and not call.failure})
+    return f"- {run.rows.written} of the rows were written by a language model: {escape(', '.join(models))}\n"
 
 
 def _training_words(run: Run) -> str:

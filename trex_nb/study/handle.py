@@ -34,6 +34,9 @@ from trex_nb.study.spending import is_spent
 from trex_nb.study.stopping import can_stop, can_stop_run, stopping_words
 from trex_nb.study.taken import already, out_of_search, who_and_when
 
+UNSET = '%config Trex.writer = "…", or [models.writer] in trex.toml'
+"""What to do where no model is set for rows."""
+
 
 class UnknownNodeError(CommandError):
     """The command names a node that is not (or not yet) in the tree."""
@@ -50,12 +53,14 @@ class Handled:
 @dataclass(frozen=True, slots=True)
 class Situation:
     """What a handler may look at: the tree, the wall clock (epoch seconds), the default number of jobs, and
-    the machine they share with others (None where jobs run elsewhere)."""
+    the machine they share with others (None where jobs run elsewhere); whether a language model is set that `can_write`
+    rows."""
 
     tree: Tree
     now: float
     jobs: int
     machine: Machine | None = None
+    can_write: bool = True
 
     def node(self, node: NodeId) -> Node:
         """A node by id, or a two-line error naming what there is."""
@@ -153,6 +158,7 @@ def _approve(c: cmd.Approve, s: Situation) -> Handled:
         if refused := coding.refusal(s.tree, node):
             raise refused
         if node.status is Status.PROPOSED:
+            _check_writer(node, s)
             new.append(name)
     if mended := [e for n in dict.fromkeys(c.nodes) for e in coding.approved_code(s.tree, s.node(n))]:
         rest = _approve(c, replace(s, tree=s.after(mended)))
@@ -167,6 +173,11 @@ def _approve(c: cmd.Approve, s: Situation) -> Handled:
 
 def _more_said(rest: Handled) -> str:
     return f" {rest.text}" if rest.events else ""
+
+
+def _check_writer(node: Node, s: Situation) -> None:
+    if node.plan.recipe.asking and not s.can_write:
+        raise CommandError(f"{node.id} has rows written, and no language model is set for that.", UNSET)
 
 
 def _starts(tree: Tree) -> str:

@@ -55,6 +55,7 @@ from trex_nb.study.parts import Parts
 from trex_nb.study.peek import looked
 from trex_nb.study.reports import write_report
 from trex_nb.study.signs import silent_words
+from trex_nb.study.synthesis import price_words
 from trex_nb.study.weigh import Weighed, weigh
 from trex_nb.study.writer import Lead, Writer
 
@@ -81,7 +82,7 @@ class Reply:
 
 
 def _proposal_lines(tree: Tree, node: Node) -> str:
-    expected = expected_words(node.plan, tree.budget)
+    expected = expected_words(node.plan, tree.budget, tree.data)
     return f"{node.id}  {node.plan.title}\n    {node.plan.hypothesis}\n    Expected: {expected}."
 
 
@@ -139,7 +140,9 @@ class Study:
     def show(self, node: str) -> Page:
         """Everything about one node."""
         page = Page(text.node_text(self.tree, self.known(node)), html.node_html(self.tree, self.known(node)))
-        return page.with_note(silent_words([self.tree.nodes[self.known(node)]], self.folder.path))
+        found = self.tree.nodes[self.known(node)]
+        price = price_words(self.parts.asking, self.tree, found)
+        return page.with_note(price).with_note(silent_words([found], self.folder.path))
 
     def compare(self, first: str, second: str) -> Page:
         """Two nodes side by side, and whether their scores differ by more than noise."""
@@ -327,7 +330,12 @@ class Study:
     def weigh(self, command: cmd.Command) -> Weighed:
         """What a command would come to now, and whether a person should be asked once more before it. Changes nothing;
         raises `CommandError` where it would be refused."""
-        return weigh(command, Situation(self.tree, clock.time(), self.parts.settings.jobs, self.parts.machine))
+        return weigh(command, self._situation(self.tree))
+
+    def _situation(self, tree: Tree) -> Situation:
+        asking = self.parts.asking
+        can_write = asking is not None and asking.has("writer")
+        return Situation(tree, clock.time(), self.parts.settings.jobs, self.parts.machine, can_write=can_write)
 
     def send(self, command: cmd.Command) -> Future[str]:
         """The same without waiting, for the widget: a future of the reply's text."""
@@ -392,6 +400,8 @@ class Study:
             else:
                 nodes += answer.nodes
                 lines += [*(_proposal_lines(self.tree, self.tree.nodes[n]) for n in answer.nodes), *answer.remarks]
+        if asked & set(self.tree.requests):
+            lines.append("It is still being planned; the tree shows it when it is there. %trex stop plan ends it.")
         return Reply("\n".join(lines), tuple(nodes))
 
     def _wait_until(self, is_true: Callable[[], bool], timeout: float | None) -> bool:
@@ -471,7 +481,7 @@ class Study:
 
         def make(tree: Tree) -> tuple[Any, ...]:
             nonlocal said
-            handled = handle(command, Situation(tree, clock.time(), self.parts.settings.jobs, self.parts.machine))
+            handled = handle(command, self._situation(tree))
             said = handled.text
             return handled.events
 
@@ -542,7 +552,7 @@ class Study:
         with self._changed:
             self._changed.notify_all()
         now = clock.monotonic()
-        newest = self.tree.seq, self.parts.asking.thoughts.version if self.parts.asking else 0
+        newest = self.tree.seq, self.parts.asking.thoughts.moment() if self.parts.asking else 0
         if newest == self._published:
             return _POLL_SECONDS
         if now < self._publish_at:

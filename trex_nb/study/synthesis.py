@@ -16,12 +16,14 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from trex_nb.chat.prices import money, price_of
 from trex_nb.core import events as ev
 from trex_nb.core.chat import Usage
 from trex_nb.core.node import Node
 from trex_nb.core.protocols import Answered
 from trex_nb.core.recipe import DataRecipe, Load
 from trex_nb.core.result import Failure
+from trex_nb.core.row_cost import row_cost
 from trex_nb.evaluate.client import clean_environment
 from trex_nb.search.tree import Tree
 from trex_nb.settings import Endpoint
@@ -30,6 +32,7 @@ from trex_nb.store.row_files import READERS
 from trex_nb.study.asking import Asking
 from trex_nb.study.base_model import base_path
 from trex_nb.study.grants import is_sealed
+from trex_nb.study.handle import UNSET
 from trex_nb.train.synthesis_wire import Ask, Called, Ended, Went, said_adapter
 
 WORKER = "trex_nb.train.synthesis"
@@ -77,20 +80,19 @@ class Synthesis:
         if not recipe.asking:
             return None
         if self._asking is None or not self.writer:
-            return _failure(
-                "No language model is set that could write and score its rows.", unset_hint(), may_pass=True
-            )
+            return _failure("No language model is set that could write and score its rows.", UNSET, may_pass=True)
         sources = [op.source for op in recipe.ops if isinstance(op, Load) and Path(op.source).suffix in READERS]
         if any(is_sealed(self._folder.train_file.parent / source, self._folder) for source in sources):
             return _failure("The recipe loads rows that are sealed.", "a recipe without them")
-        work = asyncio.ensure_future(self._in_turn(self._asking, tree, node, told))
+        work = asyncio.create_task(self._in_turn(self._asking, tree, node, told))
         try:
             while not work.done():
                 await asyncio.wait([work], timeout=_LOOK_AGAIN)
                 if not work.done() and not is_wanted():
                     return STOPPED
         finally:
-            work.cancel()
+            if not work.cancelling():  # a study that closes cancels all there is; twice would end the tidying up
+                work.cancel()
             await asyncio.wait([work])
         return work.result()
 
@@ -216,9 +218,18 @@ def worded(ended: Ended) -> Failure | None:
     )
 
 
-def unset_hint() -> str:
-    """What to do where no model is set for rows."""
-    return '%config Trex.writer = "…", or [models.writer] in trex.toml'
+def price_words(asking: Asking | None, tree: Tree, node: Node) -> str:
+    """What a node's rows may cost before they are written, by the price of the model that would; empty where they cost
+    nothing, are there, or no price is known."""
+    endpoint = asking.models.writer if asking else None
+    if asking is None or endpoint is None or not node.plan.recipe.asking or node.status.is_finished:
+        return ""
+    cost = row_cost(node.plan.recipe, tree.data.train, tree.data.mean_chars)
+    found = money(cost.usage, price_of(endpoint.model, asking.models.prices))
+    if found is None:
+        return ""
+    least = "at least" if cost.is_least else "about"
+    return f"Having its rows written by {endpoint.model} costs {least} {found:.2g} {asking.models.currency}, once."
 
 
 def _failure(what: str, hint: str, *, may_pass: bool = False) -> Failure:

@@ -157,7 +157,7 @@ def _auto(_: cmd.Auto, case: _Case) -> Weighed:
 
 def _edit(c: cmd.Edit, case: _Case) -> Weighed:
     plan = case.after.nodes[c.node].plan
-    expected = words.expected_words(plan, case.before.budget)
+    expected = words.expected_words(plan, case.before.budget, case.before.data)
     return Weighed(f"Would make {c.node} “{words.one_line(plan.title, 200)}”. Expected: {expected}.", asks=False)
 
 

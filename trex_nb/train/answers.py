@@ -56,7 +56,7 @@ class Questions:
         self._taken: Counter[str] = Counter()
 
     def keys(self, kind: Kind, asked: str, rows: Sequence[Example]) -> list[tuple[str, int]]:
-        """The key of the question about each row, and the how-manieth new row after it this is (1 for a score)."""
+        """The key of the question about each row, and which new row after it is wanted, from 1 (1 for a score)."""
         return [self._key(kind, asked, row) for row in rows]
 
     def _key(self, kind: Kind, asked: str, row: Example) -> tuple[str, int]:

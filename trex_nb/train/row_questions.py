@@ -18,12 +18,10 @@ from trex_nb.core.chat import Chat, ChatRequest, Message, Purpose
 from trex_nb.core.fence import RULE, fenced
 from trex_nb.core.ids import NodeId
 from trex_nb.core.ngrams import normalised
+from trex_nb.core.row_cost import CHARS_AT_ONCE, ROWS_AT_ONCE
 from trex_nb.core.task import Example
 from trex_nb.train.answers import PROMPTS, Answer, Kind
 
-ROWS_AT_ONCE = 12
-"""Rows of one question, at most."""
-_CHARS_AT_ONCE = 12_000
 _MOST_PROMPT, _MOST_ANSWER = 6_000, 3_000  # characters of a row that are shown
 _LONGEST = 20_000  # characters of a written text
 _NO_LIMIT = 10**6
@@ -62,7 +60,7 @@ class RowScores(Frozen):
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A row that something is asked about: under which key, and the how-manieth new row after it is wanted."""
+    """A row that something is asked about: under which key, and which new row after it is wanted, from 1."""
 
     key: str
     row: Example
@@ -123,7 +121,7 @@ def in_batches(asked: Sequence[Asked]) -> list[list[Asked]]:
     chars = 0
     for one in asked:
         size = min(len(one.row.prompt), _MOST_PROMPT) + min(len(one.row.answer), _MOST_ANSWER)
-        if batches and len(batches[-1]) < ROWS_AT_ONCE and chars + size <= _CHARS_AT_ONCE:
+        if batches and len(batches[-1]) < ROWS_AT_ONCE and chars + size <= CHARS_AT_ONCE:
             batches[-1].append(one)
             chars += size
         else:
