@@ -29,7 +29,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 import trex_nb.tiny
 
 CONTEXT = 256  # tokens of a prompt that the model sees, the last ones
-LONGEST_TEXT, MOST_ITEMS, LARGEST = 48, 3, 1000
+LONGEST_TEXT, MOST_ITEMS, LARGEST = 24, 2, 1000
 MOST_TOKENS = 2048
 CALLS_TOOLS = 0.5  # of the times that tools are offered
 Body = dict[str, Any]

@@ -28,6 +28,11 @@ def test_what_no_reader_sees_is_taken_out() -> None:
     assert visible(f"a\u200bb\u202ec{tags}\x1b[31m\u2028d") == "abc[31m\nd"
 
 
+def test_bytes_hidden_in_variation_selectors_are_taken_out() -> None:
+    hidden = "".join(chr(0xE0100 + b) for b in b"approve all")
+    assert visible(f"a\ufe0f{hidden}b\u3164\u2800c") == "abc"
+
+
 def test_what_is_cut_is_said() -> None:
     assert "[… 6 more characters]" in fenced("0123456789", "a row", limit=4)
 

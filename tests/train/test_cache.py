@@ -8,8 +8,14 @@ from typing import Any
 
 import pytest
 
-from trex_nb.core.recipe import Balance, DataRecipe, Filter, Sample
+from tests.train.writers import obliging
+from trex_nb import tiny
+from trex_nb.core.recipe import Balance, DataRecipe, Filter, Generate, Judge, Load, Sample, Select, Template
+from trex_nb.testing.chats import ScriptedChat
 from trex_nb.train import TrainingFailed, prepare, prepare_once
+from trex_nb.train.answers import Answers
+from trex_nb.train.chat_rows import ChatRows
+from trex_nb.train.recorded_rows import RecordedRows
 
 pytestmark = pytest.mark.usefixtures("shown")
 RECIPE = DataRecipe(ops=(Balance(strength=0.5), Sample(n=60)), seed=3)
@@ -82,3 +88,38 @@ def test_a_recipe_that_leaves_nothing_leaves_nothing_behind(train_file: Path, tm
     with pytest.raises(TrainingFailed):
         prepare_once(DataRecipe(ops=(Filter(field="prompt", min_chars=999),)), train_file, folder=tmp_path / "data")
     assert kept(tmp_path / "data") == []
+
+
+def test_rows_that_a_language_model_wrote_follow_from_the_record(train_file: Path, tmp_path: Path) -> None:
+    recipe = DataRecipe(ops=(Generate(instruction="More.", n=130), Judge(question="Good?"), Sample(n=80)))
+    path = tmp_path / "answers.jsonl"
+    chat = ScriptedChat(script=obliging)
+    writer = ChatRows(chat, "scripted", answers=Answers(path))
+    asked = prepare(recipe, train_file, model=writer).to_list()
+    writer.close()
+    model = RecordedRows(path=path, model="scripted")
+    first = prepare_once(recipe, train_file, folder=tmp_path / "data", model=model)
+    again = prepare_once(recipe, train_file, folder=tmp_path / "data", model=model)
+    assert asked == first.to_list() == again.to_list()
+    assert len(kept(tmp_path / "data")) == 1
+    probe = prepare_once(recipe, train_file, folder=tmp_path / "data", model=model, fidelity=0.25)
+    assert probe.to_list() == asked[: len(probe)]
+    with pytest.raises(TrainingFailed, match="generate operator needs 130 answers of other, and 130 of them"):
+        prepare_once(recipe, train_file, folder=tmp_path / "data", model=RecordedRows(path=path, model="other"))
+
+
+def test_rows_chosen_by_the_base_model_are_kept_as_well(train_file: Path, tmp_path: Path) -> None:
+    recipe = DataRecipe(ops=(Select(n=9, embedding="model"),))
+    first, again = (
+        prepare_once(recipe, train_file, folder=tmp_path / "data", model=RecordedRows(base=tiny.path()))
+        for _ in range(2)
+    )
+    assert first.to_list() == again.to_list()
+    assert (len(first), len(kept(tmp_path / "data"))) == (9, 1)
+
+
+def test_an_unpinned_source_is_read_anew(train_file: Path, tmp_path: Path) -> None:
+    read = Template(prompt="{prompt}", answer="{answer}")
+    recipe = DataRecipe(ops=(Load(source="train.jsonl", rows=read),))
+    assert len(prepare_once(recipe, train_file, folder=tmp_path / "data")) == 240
+    assert not (tmp_path / "data").exists()

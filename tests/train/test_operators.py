@@ -191,8 +191,8 @@ def test_a_model_judges_writes_and_embeds() -> None:
     assert prompts(kept(Judge(question="Letters?"), rows, model=model)) == ["abc"]
     written = kept(Generate(instruction="Louder.", n=3), rows, model=model)
     assert prompts(written)[:3] == ["abc", "12 3", " "]
-    assert {*prompts(written)[3:]} == {"ABC", "12 3"}
-    assert {e.id for e in written[3:]} == {"generated-0", "generated-1"}
+    assert {*prompts(written)[3:]} == {"cba", "3 21"}
+    assert {e.id for e in written[3:]} == {"generated-3", "generated-4"}
     assert len(kept(Select(n=2, embedding="model"), rows, model=model)) == 2
     assert model.asked == ["Letters?", "Louder."]
 
@@ -209,9 +209,11 @@ def test_without_a_model_there_is_one_clear_failure(op: Op) -> None:
 
 def test_whether_rows_follow_from_the_recipe_alone() -> None:
     read = Template(prompt="{q}", answer="{a}")
-    assert DataRecipe(ops=(NearDedup(), Select(n=3), Load(source="x.csv", rows=read, revision="ab12"))).is_closed
-    asking: list[Any] = [Load(source="x.csv", rows=read), Judge(question="?"), Select(n=3, embedding="model")]
+    pinned = Load(source="x.csv", rows=read, revision="ab12")
+    assert DataRecipe(ops=(NearDedup(), Select(n=3, embedding="model"), pinned)).is_closed
+    asking: list[Any] = [Load(source="x.csv", rows=read), Judge(question="?"), Generate(instruction="More.", n=1)]
     assert not any(DataRecipe(ops=(op,)).is_closed for op in asking)
+    assert [DataRecipe(ops=(op,)).is_pinned for op in asking] == [False, True, True]
 
 
 def test_a_step_says_what_was_removed_of_which_slice() -> None:

@@ -46,3 +46,10 @@ def test_rows_of_equal_text_are_duplicates_and_a_row_drawn_twice_is_none() -> No
     data = rows(("Say  a", "b"), ("say a ", "B"), ("say a", "c"))
     assert duplicates(data) == 1
     assert duplicates(data.select([0, 0, 2])) == 0
+
+
+def test_rows_that_a_language_model_wrote_are_counted_once() -> None:
+    tokenizer = AutoTokenizer.from_pretrained(tiny())
+    ids = ["generated-4", "generated-4", "generated-5", "4"]
+    data = Dataset.from_list([{"id": i, "prompt": f"say {i}", "answer": "b", "slice": ""} for i in ids])
+    assert row_report(data, encode(data, tokenizer, 64), 64).written == 2

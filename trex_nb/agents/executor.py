@@ -54,8 +54,9 @@ def _read_by(assignment: Assignment) -> list[Path]:
     """The files and folders that the notebook reads, as far as they are there."""
     ngrams = assignment.train_file.with_name(NGRAMS_FILE)
     weights = assignment.resume or assignment.start
+    answers = assignment.answered.path if assignment.answered else None
     train = assignment.train_file.parent if assignment.code else assignment.train_file
-    named = (train, ngrams, weights, *assignment.reads)
+    named = (train, ngrams, weights, answers, *assignment.reads)
     return [path for path in named if path is not None and path.exists()]
 
 
@@ -195,11 +196,24 @@ def _beside(assignment: Assignment, path: Path) -> str:
 def _data_cell(assignment: Assignment) -> str:
     train = _beside(assignment, assignment.train_file)
     folder = _beside(assignment, assignment.train_file.parent)
+    imports, model = _row_model(assignment)
     return (
-        "from trex_nb.train import fit, finish, load_base, prepare_once\n\n"
+        f"{imports}from trex_nb.train import fit, finish, load_base, prepare_once\n\n"
         f'rows = prepare_once(\n    recipe, "{train}", folder="{folder}", '
-        f"fidelity={assignment.node.plan.fidelity}, limit={assignment.samples}\n)\nrows"
+        f"fidelity={assignment.node.plan.fidelity}, limit={assignment.samples}{model}\n)\nrows"
     )
+
+
+def _row_model(assignment: Assignment) -> tuple[str, str]:
+    """The imports and the argument with which a recipe's operators ask a model; both empty where none does."""
+    recipe, answered = assignment.node.plan.recipe, assignment.answered
+    if not recipe.needs_model:
+        return "", ""
+    is_tiny = assignment.base_model == "tiny"
+    base = "tiny.path()" if is_tiny else repr(assignment.base_model)
+    record = f', path="{_beside(assignment, answered.path)}", model={answered.model!r}' if answered else ""
+    imports = "from trex_nb import tiny\n" * is_tiny + "from trex_nb.train.recorded_rows import RecordedRows\n"
+    return imports, f",\n    model=RecordedRows(base={base}{record})"
 
 
 def _base_cell(assignment: Assignment) -> str:

@@ -53,7 +53,7 @@ class Gathering:
         self._secret = secret
         self._heard = heard
         self._hears_tools = hears_tools
-        self._veil = Veil(secret)
+        self._veil, self._tool_veil = Veil(secret), Veil(secret)
         self._text: list[str] = []
         self._reasoning: list[str] = []
         self._refusal: list[str] = []
@@ -90,6 +90,7 @@ class Gathering:
         if not (self._is_done or self._finish or self._usage):
             raise BrokenOffError
         self._aloud(self._veil.rest())
+        self._hear_tool(self._tool_veil.rest())
         text, reasoning = "".join(self._text), "".join(self._reasoning)
         if text.lstrip().startswith(THINK[0]) and THINK[1] in text:
             thought, _, text = text.partition(THINK[1])
@@ -130,8 +131,7 @@ class Gathering:
         known = self._known(call.get("index"), _text(call.get("id")), is_new=bool(name))
         known["name"] += name
         self._note(known["arguments"], piece)
-        if self._hears_tools and self._heard and piece:
-            self._heard(self._secret.hide(sendable(piece)))
+        self._hear_tool(self._tool_veil.through(sendable(piece)))
 
     def _known(self, index: Any, called: str, *, is_new: bool) -> dict[str, Any]:
         """The call that a piece belongs to. Some servers give all calls one index, some give none: then a new id, or a
@@ -154,6 +154,10 @@ class Gathering:
             self._text.append(piece)
             if self._heard:
                 self._heard(piece)
+
+    def _hear_tool(self, piece: str) -> None:
+        if self._hears_tools and self._heard and piece:
+            self._heard(piece)
 
     def _note(self, where: list[str], piece: str) -> None:
         if piece:

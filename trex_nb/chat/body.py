@@ -53,11 +53,15 @@ def quirk_in(said: str, body: dict[str, Any], known: frozenset[Quirk]) -> Quirk 
         ("no_temperature", "temperature"),
         ("no_stream", "stream"),
     ]
-    there = [(quirk, field) for quirk, field in spared if quirk not in known and body.get(field)]
+    there = [(quirk, field) for quirk, field in spared if quirk not in known and _is_there(body, field)]
     named = next((quirk for quirk, field in there if field in said), None)
     if named or _names_another(said):
         return named
     return next((quirk for quirk, _ in there), None)
+
+
+def _is_there(body: dict[str, Any], field: str) -> bool:
+    return body.get(field) is not None and body[field] is not False  # a temperature of nought is one
 
 
 def _names_another(said: str) -> bool:

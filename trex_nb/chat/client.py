@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from trex_nb.chat.patience import Patience
 from trex_nb.chat.rungs import RungMemory
-from trex_nb.chat.secret import key_of
+from trex_nb.chat.secret import Keys, require_address
 from trex_nb.core.chat import ChatReply, ChatRequest, Heard
 from trex_nb.settings import Endpoint
 
@@ -39,13 +39,14 @@ class OpenAIChat:
     ) -> None:
         self._endpoint = endpoint
         self._rungs = rungs
-        self._environ = environ
+        self._keys = Keys(environ)
         self._patience = patience or Patience()
         self._ladder: Ladder | None = None
 
     async def complete(self, asked: ChatRequest, heard: Heard | None = None) -> ChatReply:
         """One reply. Cancelling closes the connection at once. Raises `ChatError`."""
-        key_of(self._endpoint, self._environ)
+        require_address(self._endpoint)
+        self._keys.of(self._endpoint)
         start = time.monotonic()
         reply = await self._climbed().reply(asked, heard)
         return reply.model_copy(update={"seconds": time.monotonic() - start})
@@ -54,5 +55,5 @@ class OpenAIChat:
         # Brings in the openai package, which no notebook needs before its first call.
         from trex_nb.chat.ladder import Ladder  # noqa: PLC0415
 
-        self._ladder = self._ladder or Ladder(self._endpoint, self._rungs, self._environ, self._patience)
+        self._ladder = self._ladder or Ladder(self._endpoint, self._rungs, self._keys, self._patience)
         return self._ladder

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import logging
 import secrets
-from collections.abc import Mapping
 from typing import Any
 
 from trex_nb.chat.answer import Answer
@@ -14,7 +13,7 @@ from trex_nb.chat.line import Line
 from trex_nb.chat.patience import Patience
 from trex_nb.chat.rungs import Rung, RungMemory, below
 from trex_nb.chat.schema import find_object
-from trex_nb.chat.secret import host_of
+from trex_nb.chat.secret import Keys, host_of
 from trex_nb.chat.server import Bill, Server
 from trex_nb.chat.troubles import RejectedError
 from trex_nb.core.chat import ChatReply, ChatRequest, Heard, Message, Shape
@@ -30,10 +29,10 @@ _log = logging.getLogger(__name__)
 class Ladder:
     """An endpoint whose replies have the shape that was asked for, as far as it can be had."""
 
-    def __init__(self, endpoint: Endpoint, rungs: RungMemory, environ: Mapping[str, str], patience: Patience) -> None:
+    def __init__(self, endpoint: Endpoint, rungs: RungMemory, keys: Keys, patience: Patience) -> None:
         self._endpoint = endpoint
         self._rungs = rungs
-        self._server = Server(endpoint, environ, patience)
+        self._server = Server(endpoint, keys, patience)
 
     async def reply(self, asked: ChatRequest, heard: Heard | None) -> ChatReply:
         """One reply, with all it came to. Raises `ChatError`."""
@@ -109,7 +108,7 @@ class Ladder:
         if answer.finish == "length" and not said.strip():
             return None
         # JSON of any kind has its shape in the prompt: there it is enough that there is nothing but JSON.
-        return _is_object(said) if rung == "json_object" else key in (find_object(said) or "")
+        return _is_object(said) if rung == "json_object" else key in json.loads(find_object(said, (key,)) or "{}")
 
     def _reply(self, answer: Answer, text: str, how: str) -> ChatReply:
         """The answer as a reply. Raises `ChatError` where it is none, or is cut off."""

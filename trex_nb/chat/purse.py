@@ -60,6 +60,23 @@ class Purse:
             self._held.append(mine)
             return mine, most
 
+    def left(self) -> Allowance:
+        """What is neither spent nor held back."""
+        limits = self._limits()
+        with self._lock:
+            tokens = self._tokens + sum(h.tokens for h in self._held)
+            money = self._money + sum(h.money for h in self._held)
+        return Allowance(
+            None if limits.tokens is None else max(0, limits.tokens - tokens),
+            None if limits.money is None else max(0.0, limits.money - money),
+        )
+
+    def spend(self, tokens: int, money: float) -> None:
+        """A call that was made elsewhere came to this much."""
+        with self._lock:
+            self._tokens += tokens
+            self._money += money
+
     def settle(self, held: Held, tokens: int, money: float) -> None:
         """The call is over and came to this much."""
         with self._lock:

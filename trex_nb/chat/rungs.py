@@ -51,7 +51,7 @@ class RungMemory:
             found = {**self._read(), **self._own}.get(_name(endpoint))
         match found:
             case {"rung": rung, "time": int() | float() as when} if rung in RUNGS:
-                return RUNGS[RUNGS.index(rung)] if self._clock() - when < DAYS * 86400 else None
+                return RUNGS[RUNGS.index(rung)] if self._clock() - when <= DAYS * 86400 else None
         return None
 
     def keep(self, endpoint: Endpoint, rung: Rung) -> None:

@@ -30,6 +30,14 @@ class Secret:
         """The text itself."""
         return self._text
 
+    def __bool__(self) -> bool:
+        return bool(self._text)
+
+    @property
+    def is_sendable(self) -> bool:
+        """Whether it can stand in a header."""
+        return self._text.isascii() and self._text.isprintable() and " " not in self._text
+
     def hide(self, said: str) -> str:
         """`said` without the secret in it."""
         return said.replace(self._text, HIDDEN) if len(self._text) >= SHORTEST else said
@@ -63,19 +71,28 @@ class Veil:
         return next((n for n in range(longest, 0, -1) if secret.startswith(said[-n:])), 0)
 
 
-def key_of(endpoint: Endpoint, environ: Mapping[str, str]) -> Secret:
-    """The key of an endpoint, read from the environment. Raises `ChatError` where there is none and the server is not
-    one's own, or where it cannot be sent."""
-    key = environ.get(endpoint.key_env, "").strip() if endpoint.key_env else NO_KEY
-    if not key and is_own(endpoint.base_url):
-        key = NO_KEY
-    if not key:
-        what = f"There is no key for {host_of(endpoint)} in the environment variable {endpoint.key_env}."
-        raise ChatError(what, f"set {endpoint.key_env} before Jupyter starts", trouble="no_key")
-    if not (key.isascii() and key.isprintable() and " " not in key):
-        what = f"The environment variable {endpoint.key_env} holds something that cannot be a key."
-        raise ChatError(what, f"set {endpoint.key_env} to the key alone", trouble="no_key")
-    return Secret(key)
+class Keys:
+    """The keys in an environment, each read when it is needed. No frame of these functions holds a key by itself."""
+
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        self._environ = environ
+
+    def __repr__(self) -> str:
+        return "Keys()"
+
+    def of(self, endpoint: Endpoint) -> Secret:
+        """The key of an endpoint. Raises `ChatError` where there is none and the server is not one's own, and where it
+        cannot be sent."""
+        found = Secret(self._environ.get(endpoint.key_env, "").strip()) if endpoint.key_env else Secret(NO_KEY)
+        if not found and is_own(endpoint.base_url):
+            return Secret(NO_KEY)
+        if not found:
+            what = f"There is no key for {host_of(endpoint)} in the environment variable {endpoint.key_env}."
+            raise ChatError(what, f"set {endpoint.key_env} before Jupyter starts", trouble="no_key")
+        if not found.is_sendable:
+            what = f"The environment variable {endpoint.key_env} holds something that cannot be a key."
+            raise ChatError(what, f"set {endpoint.key_env} to the key alone", trouble="no_key")
+        return found
 
 
 def host_of(endpoint: Endpoint) -> str:
@@ -99,3 +116,15 @@ def is_own(base_url: str) -> bool:
     except ValueError:
         return bool(host) and ("." not in host or host.endswith(_OWN_DOMAINS))
     return at.is_private or at.is_loopback or at.is_link_local
+
+
+def require_address(endpoint: Endpoint) -> None:
+    """Raises `ChatError` where `base_url` is no address of a server."""
+    try:
+        at = urlsplit(endpoint.base_url)
+        is_one = at.scheme in {"http", "https"} and bool(at.hostname) and at.port != 0
+    except ValueError:
+        is_one = False
+    if not is_one:
+        what = f"base_url is no address of a server (model {endpoint.model})."
+        raise ChatError(what, "write it as https://host/v1", trouble="unreachable")

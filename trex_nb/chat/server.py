@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,7 +13,7 @@ from trex_nb.chat.body import Quirk, adapted, quirk_in
 from trex_nb.chat.line import Line, Lines
 from trex_nb.chat.patience import Patience
 from trex_nb.chat.prices import CHARACTERS_A_TOKEN
-from trex_nb.chat.secret import Secret, key_of
+from trex_nb.chat.secret import Keys, Secret
 from trex_nb.chat.troubles import CALL_ERRORS, Failed, RejectedError, failed
 from trex_nb.core.chat import Heard, Usage
 from trex_nb.settings import Endpoint
@@ -48,9 +47,9 @@ class Hearing:
 class Server:
     """An endpoint, and what was found out about it since this object is there."""
 
-    def __init__(self, endpoint: Endpoint, environ: Mapping[str, str], patience: Patience) -> None:
+    def __init__(self, endpoint: Endpoint, keys: Keys, patience: Patience) -> None:
         self._endpoint = endpoint
-        self._environ = environ
+        self._keys = keys
         self._patience = patience
         self._quirks: frozenset[Quirk] = frozenset()
         self.lines = Lines(endpoint, self._key)
@@ -59,7 +58,7 @@ class Server:
         self, line: Line, body: dict[str, Any], bill: Bill, heard: Heard | None, *, hears_tools: bool = False
     ) -> Answer:
         """An answer to `body`; what it comes to is put on the `bill`. Raises `ChatError`."""
-        secret = key_of(self._endpoint, self._environ)
+        secret = self._keys.of(self._endpoint)
         quirks = self._quirks
         while True:
             sent = adapted(body, quirks)
@@ -120,7 +119,7 @@ class Server:
         return gathering.answer()
 
     async def _key(self) -> str:
-        return key_of(self._endpoint, self._environ).text
+        return self._keys.of(self._endpoint).text
 
 
 def _shorter(body: dict[str, Any]) -> dict[str, Any] | None:

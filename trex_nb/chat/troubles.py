@@ -19,9 +19,9 @@ from trex_nb.settings import Endpoint
 
 CALL_ERRORS = (
     openai.OpenAIError, httpx2.HTTPError, httpx2.InvalidURL, httpx2.StreamError, BrokenOffError, ServerSaidError,
-    OSError, ValueError,
+    OSError, ValueError, RecursionError,
 )  # fmt: skip
-"""What a call may raise; ValueError is JSON that is none."""
+"""What a call may raise; ValueError is JSON that is none, RecursionError JSON that is too deep."""
 
 
 class _Line(NamedTuple):
@@ -37,13 +37,11 @@ class _Line(NamedTuple):
 _UNREACHABLE = "{host} cannot be reached.", "start the server, or check base_url and network"
 _SILENT = "{host} was silent for {seconds} seconds.", "ask again, or allow more seconds of silence"
 _BROKEN = (BrokenOffError, httpx2.RemoteProtocolError, httpx2.ReadError, httpx2.WriteError)
-_NO_ADDRESS = "base_url is no address of a server: {host}.", "write it as https://host/v1"
 _NO_CHAT = "{host} does not answer as a chat server does.", "check base_url: it often ends in /v1"
 _LINES = (
     _Line((httpx2.ConnectTimeout,), *_UNREACHABLE, "unreachable", may_retry=True),
     _Line((httpx2.TimeoutException, openai.APITimeoutError), *_SILENT, "timeout", may_retry=False),
     _Line(_BROKEN, "{host} broke off in the middle.", "ask again", "server", may_retry=True),
-    _Line((httpx2.InvalidURL, httpx2.UnsupportedProtocol), *_NO_ADDRESS, "unreachable", may_retry=False),
     _Line((httpx2.HTTPError, openai.APIConnectionError, OSError), *_UNREACHABLE, "unreachable", may_retry=True),
     _Line((Exception,), *_NO_CHAT, "server", may_retry=False),
 )
@@ -128,10 +126,9 @@ def _said(error: Exception) -> str:
     if isinstance(error, ServerSaidError):
         return error.said
     body: Any = getattr(error, "body", None)
-    message = body.get("message") or body.get("detail") or body.get("error") if isinstance(body, dict) else body
-    if not message and isinstance(error, openai.APIStatusError):
-        message = "" if "<html" in error.response.text[:500].lower() else error.response.text[: 4 * MOST_SAID]
-    return message if isinstance(message, str) else str(message or "")
+    message = (body.get("message") or body.get("detail") or body.get("error")) if isinstance(body, dict) else body
+    said = str(message or "")
+    return "" if "<html" in said[:500].lower() else said
 
 
 def _retry_after(response: httpx2.Response) -> float | None:

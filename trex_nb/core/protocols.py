@@ -109,12 +109,21 @@ class Answering(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Answered:
+    """What the language model `model` (a name) wrote and scored for recipes: the record in the file `path`."""
+
+    path: Path
+    model: str
+
+
+@dataclass(frozen=True, slots=True)
 class Assignment:
     """One run for an Executor to prepare. `folder` is the run's own folder, `train_file` the prepared train split,
     `base_model` what the person named; `samples` is the most training rows, `timeout` is in seconds. `start` is the
     folder of the weights that training starts from (those of `node.plan.start`); `resume` that of the run's own saved
     state, from which it goes on, and then `start` is of no account. `limits` are those of the job, which must be able
-    to read `reads`. `code` is what a model wrote for it, the plan's or as it was mended since."""
+    to read `reads`. `answered` has the answers that the recipe needs of a language model, where it needs any; `code` is
+    what a model wrote for it, the plan's or as it was mended since."""
 
     task: Task
     node: Node
@@ -129,6 +138,7 @@ class Assignment:
     resume: Path | None = None
     limits: Limits = NO_LIMITS
     reads: tuple[Path, ...] = ()
+    answered: Answered | None = None
     code: Code | None = None
 
     @property

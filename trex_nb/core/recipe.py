@@ -153,7 +153,9 @@ class Mix(Frozen):
 
 
 class Generate(Frozen):
-    """Add up to `n` rows that a model writes after `instruction`, each from a row it is shown."""
+    """Add up to `n` rows that a language model writes after `instruction`, each after a row it is shown (several times
+    where there are fewer than `n`), whose slice it gets. Left out are copies of rows shown, near ones too, and what
+    shares a passage with an evaluation prompt (as `Decontaminate` does it)."""
 
     op: Literal["generate"] = "generate"
     instruction: str = Field(min_length=1, max_length=4000)
@@ -161,7 +163,7 @@ class Generate(Frozen):
 
 
 class Judge(Frozen):
-    """Keep rows to which a model gives a score of at least `least` (0 to 1) on `question`."""
+    """Keep rows to which a language model gives a score of at least `least` (0 to 1) on `question`."""
 
     op: Literal["judge"] = "judge"
     question: str = Field(min_length=1, max_length=4000)
@@ -172,7 +174,7 @@ class Select(Frozen):
     """Keep `n` rows that cover the rows well: each next one is the farthest from those chosen (k-centre greedy).
 
     Distances are between `embedding`s: `hashed` counts words and word pairs in 256 hashed places, so it sees wording
-    and not meaning; `model` asks the model that the caller gave.
+    and not meaning; `model` takes the mean of the base model's last hidden states.
     """
 
     op: Literal["select"] = "select"
@@ -197,11 +199,22 @@ class DataRecipe(Frozen):
         return content_hash(self)
 
     @property
+    def asking(self) -> tuple[Generate | Judge, ...]:
+        """The operators that ask a language model, in order."""
+        return tuple(op for op in self.ops if isinstance(op, Generate | Judge))
+
+    @property
+    def needs_model(self) -> bool:
+        """Whether any operator asks a model, of language or of the study itself."""
+        return bool(self.asking) or any(isinstance(op, Select) and op.embedding == "model" for op in self.ops)
+
+    @property
+    def is_pinned(self) -> bool:
+        """Whether the rows follow from the recipe, the study's data and base model, and the answers of the language
+        model that is asked, if one is: every source is pinned."""
+        return not any(isinstance(op, Load) and op.revision is None for op in self.ops)
+
+    @property
     def is_closed(self) -> bool:
-        """Whether the rows follow from the recipe and the study's data alone: no model asked, no unpinned source."""
-        return not any(
-            isinstance(op, Generate | Judge)
-            or (isinstance(op, Load) and op.revision is None)
-            or (isinstance(op, Select) and op.embedding == "model")
-            for op in self.ops
-        )
+        """Whether the rows follow from the recipe and the study alone: no language model asked, no unpinned source."""
+        return self.is_pinned and not self.asking

@@ -105,7 +105,7 @@ class RowReport(Frozen):
     """What a run's rows were, as its job saw them: `rows` trained on, `held_out` watched beside them, how many of the
     former were `truncated` (prompt and answer longer than max_length; of these `dropped` had no room for any answer),
     the `duplicates` in both together (rows with the text of another, case and spacing aside; a row that was resampled
-    is not its own duplicate), and the `longest` row in tokens."""
+    is not its own duplicate), the `longest` row in tokens, and how many of the rows a language model has `written`."""
 
     rows: int = Field(ge=0)
     held_out: int = Field(0, ge=0)
@@ -113,6 +113,7 @@ class RowReport(Frozen):
     dropped: int = Field(0, ge=0)
     duplicates: int = Field(0, ge=0)
     longest: int = Field(0, ge=0)
+    written: int = Field(0, ge=0)
 
 
 class Checkpoint(Frozen):

@@ -3,6 +3,9 @@
 .trex/<study>/
   study.db                       the event log
   calls.jsonl                    what language models were asked and answered, whole
+  research.jsonl                 what the research tools were asked and answered
+  row-answers.jsonl              what a language model wrote and scored for recipes, for jobs to read
+  synthesis.log                  what the process that has rows written complained about
   leader.lock                    held by the process that starts jobs for this study
   pool.log                       what the warm pool of jobs complained about
   data/train.jsonl               prepared rows, for jobs
@@ -51,6 +54,21 @@ class StudyFolder:
     def calls(self) -> Path:
         """What language models were asked and answered."""
         return self.path / "calls.jsonl"
+
+    @property
+    def answers(self) -> Path:
+        """What research tools answered; beside the calls, so that a replay finds it."""
+        return self.path / "research.jsonl"
+
+    @property
+    def row_answers(self) -> Path:
+        """What a language model wrote and scored for recipes; not beside the train rows, where jobs may write."""
+        return self.path / "row-answers.jsonl"
+
+    @property
+    def synthesis_log(self) -> Path:
+        """What the process that has rows written complained about."""
+        return self.path / "synthesis.log"
 
     @property
     def lock(self) -> Path:

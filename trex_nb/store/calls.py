@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import threading
 from collections.abc import Collection, Iterator
@@ -24,7 +25,9 @@ class CallLog:
 
     def append(self, record: CallRecord) -> None:
         """One more line, on disk when this returns. Raises `StoreError`."""
-        line = record.model_dump_json().encode() + b"\n"
+        # Half a surrogate pair, which a model may say and a file of rows may hold, becomes a question mark.
+        said = json.dumps(record.model_dump(mode="json"), ensure_ascii=False, separators=(",", ":"))
+        line = said.encode("utf-8", "replace") + b"\n"
         try:
             with self._lock:
                 self.path.parent.mkdir(parents=True, exist_ok=True)

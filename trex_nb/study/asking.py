@@ -33,7 +33,8 @@ class Asking:
     def __init__(
         self, folder: StudyFolder, models: Models, environ: Mapping[str, str] = os.environ, make: Make | None = None
     ) -> None:  # fmt: skip
-        rungs = RungMemory(folder.path.parent / "endpoints.json")
+        self.rungs_file = folder.path.parent / "endpoints.json"
+        rungs = RungMemory(self.rungs_file)
         self.models = models
         self.thoughts = Thoughts()
         self.environ = environ
@@ -80,6 +81,17 @@ class Asking:
         return Metered(
             chat, endpoint, prices=self.models.prices, purse=self._purse, keep=self._keep, told=self._told,
         )  # fmt: skip
+
+    def left(self) -> Allowance:
+        """What models may still use up."""
+        assert self._purse is not None
+        return self._purse.left()
+
+    def keep(self, record: CallRecord) -> None:
+        """A process of ours made a call: its words are kept, and its cost is counted; who is told, it says itself."""
+        assert self._purse is not None
+        self._purse.spend(record.usage.total, record.money or 0.0)
+        self._keep(record)
 
     def _keep(self, record: CallRecord) -> None:
         self.log.append(record)

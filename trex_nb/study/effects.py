@@ -42,6 +42,7 @@ from trex_nb.study.mending import Mending
 from trex_nb.study.parts import Parts
 from trex_nb.study.retry import NOT_STARTED, Again, given_up, next_attempt, next_scoring, unscored
 from trex_nb.study.sharing import gpus_each, shared
+from trex_nb.study.synthesis import Synthesis
 from trex_nb.study.thoughts import Thoughts
 from trex_nb.study.told import hopeless_end, kept, told
 from trex_nb.study.writer import Writer
@@ -62,6 +63,7 @@ class Effects:
         self._parts = parts
         self._mending = Mending(writer, parts.executor, self._is_wanted_still)
         self._clock = time.time
+        self._synthesis = Synthesis(folder, parts.asking)
 
     def carry_out(self, instruction: d.Instruction) -> Coroutine[Any, Any, None]:
         """The coroutine that does it."""
@@ -216,6 +218,9 @@ class Effects:
         if not await self._has_waited(run):
             self._end_run(run.id, NOT_STARTED, Cost())
             return None
+        if (failure := await self._without_rows(run)) is not None:
+            self._end_run(run.id, failure, Cost())
+            return None
         assignment = self._assignment(run, self._folder.path / run.folder, run.resumes)
         code = await self._mending.see_to(run, assignment)
         if isinstance(code, Failure):
@@ -231,6 +236,16 @@ class Effects:
                 return None
             spec = again
         return await self._parts.launcher.submit(self._shared(spec))
+
+    async def _without_rows(self, run: Run) -> Failure | None:
+        """Have a language model's part of the run's rows on record; why it is not, if so."""
+
+        def told(said: ev.ChatCalled | str) -> None:
+            event = ev.JobQueued(run=run.id, why=said, line=0) if isinstance(said, str) else said
+            self._append([event], "executor")
+
+        node = self._writer.tree.nodes[node_of(run.id)]
+        return await self._synthesis.answered(self._writer.tree, node, told, lambda: self._is_wanted_still(run))
 
     async def _has_waited(self, run: Run) -> bool:
         """Whether a run that is tried again is still wanted when its time has come."""
@@ -422,7 +437,7 @@ class Effects:
             base_model=tree.base.model, samples=tree.budget.samples, timeout=timeout,
             resources=Resources(memory_mb=node.plan.expected.memory_mb, gpus=self._gpus),
             start=self._weights(node.plan.start), resume=self._weights(resumes), limits=given.limits, reads=given.reads,
-            code=code,
+            answered=self._synthesis.record(node.plan.recipe), code=code,
         )  # fmt: skip
 
     @property

@@ -9,6 +9,7 @@ from trex_nb.agents.chosen import ChosenResearcher
 from trex_nb.agents.coder import Coder
 from trex_nb.agents.executor import TemplateExecutor
 from trex_nb.agents.executor_llm import LLMExecutor
+from trex_nb.agents.llm.brief import ALL, Switches
 from trex_nb.agents.llm.researcher import LLMResearcher
 from trex_nb.agents.offline import OfflineResearcher
 from trex_nb.core.events import StudyCreated
@@ -26,6 +27,8 @@ from trex_nb.store.artifacts import StudyFolder
 from trex_nb.store.sqlite import SqliteStore
 from trex_nb.study.asking import Asking
 from trex_nb.study.base_model import base_path
+from trex_nb.study.looking import Looking
+from trex_nb.study.own_data import OwnData
 from trex_nb.study.surroundings import Around
 from trex_nb.tiny.general import world_text
 
@@ -61,10 +64,11 @@ def default_parts(folder: StudyFolder, created: StudyCreated, settings: Settings
         general=world_text() if task.base_model == "tiny" else PROSE,
     )  # fmt: skip
     asking = Asking(folder, settings.models)
+    looking = Looking(folder, created, asking)
     pool = Pool(folder.pool_log, "trex_nb.train.ready:prepare", (base_path(task.base_model), str(tiny.path())))
     return Parts(
         store=SqliteStore(folder.database),
-        researcher=ChosenResearcher(OfflineResearcher(task.seed), lambda: with_model(folder, asking)),
+        researcher=ChosenResearcher(OfflineResearcher(task.seed), lambda: with_model(folder, asking, looking)),
         executor=LLMExecutor(TemplateExecutor(), lambda: asking.chat("executor") if asking.has("executor") else None),
         launcher=RayLauncher(settings.ray, settings.storage) if settings.ray else KernelLauncher(pool),
         evaluator=evaluator,
@@ -74,9 +78,16 @@ def default_parts(folder: StudyFolder, created: StudyCreated, settings: Settings
     )
 
 
-def with_model(folder: StudyFolder, asking: Asking) -> LLMResearcher | None:
-    """The Researcher that asks the model which is set now; None where none is."""
+def with_model(
+    folder: StudyFolder, asking: Asking, looking: Looking | None = None, switches: Switches = ALL
+) -> LLMResearcher | None:  # fmt: skip
+    """The Researcher that asks the model which is set now, told what `switches` leave; None where none is set."""
     if not asking.has("researcher"):
         return None
+    around = Around(folder, asking, looking.own if looking else OwnData())
+    research = looking.research() if looking and switches.tools else None
+    research = replace(research, switches=switches) if research else None
     coder = Coder(asking.chat("executor")) if asking.has("executor") else None
-    return LLMResearcher(asking.chat("researcher"), Around(folder, asking), coder=coder, thinking=asking.thoughts.hear)
+    return LLMResearcher(
+        asking.chat("researcher"), around, research, coder, thinking=asking.thoughts.hear, switches=switches
+    )

@@ -121,6 +121,11 @@ class Study:
         """The node with the highest search score among full runs that nobody pruned."""
         return self.tree.best
 
+    @property
+    def thinking(self) -> str:
+        """What models are thinking right now, in words; empty when they are not."""
+        return self.parts.asking.thoughts.words() if self.parts.asking else ""
+
     def status(self) -> Page:
         """Where the study stands; with what the test split said, if it was scored, and what the machine runs now."""
         said = (self.tree, self.sealed, machine_now() if self.parts.machine else "")

@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 _KEPT = 400
+_SHOWN = 80
+_SOON = 1.0  # seconds: what is over sooner need not be told
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +50,22 @@ class Thoughts:
             self._board.pop(about, None)
             self.version += 1
 
+    def words(self) -> str:
+        """What is thought about for how long, with the end of what came, on one line; empty when nothing is."""
+        now = time.time()
+        said = [
+            f"thinking about {about} for {max(0.0, now - t.since):.0f} s"
+            + (f": …{_one_line(t.tail)}" if t.tail else "")
+            for about, t in self.now().items()
+            if t.tail or now - t.since >= _SOON
+        ]
+        return "; ".join(said)
+
     def now(self) -> Mapping[str, Thought]:
         """All that is thought about."""
         with self._lock:
             return dict(self._board)
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())[-_SHOWN:]

@@ -6,6 +6,7 @@ from datasets import Dataset
 
 from trex_nb.core.result import RowReport
 from trex_nb.train.encode import Encoded
+from trex_nb.train.operators.rows import WRITTEN
 
 
 def row_report(rows: Dataset, trained: Encoded, max_length: int) -> RowReport:
@@ -17,6 +18,7 @@ def row_report(rows: Dataset, trained: Encoded, max_length: int) -> RowReport:
         dropped=trained.dropped,
         duplicates=duplicates(rows),
         longest=max(trained.lengths, default=0),
+        written=len({i for i in rows["id"][:] if i.startswith(WRITTEN)}),
     )
 
 

@@ -77,13 +77,14 @@ class Explorer(anywidget.AnyWidget):  # type: ignore[misc]
         self.on_msg(_receive)
         _forget_route(self.comm)
 
-    def show(self, tree: Tree) -> None:
-        """Show `tree`; from any thread. Holding back when trees come fast is the caller's part."""
+    def show(self, tree: Tree, thinking: str = "") -> None:
+        """Show `tree`, and what is being thought; from any thread. Holding back when trees come fast is the caller's
+        part."""
         with self._showing:
             fresh = drawn(tree, self._drawing)
             if fresh.changed:
                 self._draw(fresh)
-            self.view = view(tree, fresh.revision).wire
+            self.view = view(tree, fresh.revision, thinking).wire
 
     def show_error(self, text: str) -> None:
         """Show `text` over the tree until it is replaced; "" takes it away."""

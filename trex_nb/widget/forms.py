@@ -104,6 +104,7 @@ STUDY = (
         name="plan", label="Plan", about="have proposals planned, so that so many wait for you",
         do="propose", fields=_PROPOSALS,
     ),
+    Form(name="withdraw", label="Stop planning", about="end the planning that is under way", do="withdraw"),
     Form(
         name="auto", label="Auto", do="auto",
         about="hand over the wheel: propose, approve and run; Pause takes it back",

@@ -59,7 +59,7 @@ class LiveTree:
         self._explorer.show_error(f"This study was closed here. %trex start {self._study.name} opens it again.")
 
     def _follow(self, tree: Tree) -> None:
-        self._explorer.show(tree)
+        self._explorer.show(tree, self._study.thinking)
         outline = [(n.id, n.status, n.score, len(n.decisions), len(n.notes)) for n in tree.nodes.values()]
         if outline != self._drawn:
             self._drawn = outline
@@ -80,7 +80,7 @@ def explorer_of(study: Study) -> Explorer:
         if _is_closed(explorer):
             unsubscribe()
         else:
-            explorer.show(tree)
+            explorer.show(tree, study.thinking)
 
     unsubscribe = study.subscribe(follow)
     explorer.show(study.tree)  # what was published in between

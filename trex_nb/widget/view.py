@@ -27,7 +27,9 @@ from trex_nb.study.restore import is_cut_off
 from trex_nb.study.stopping import can_stop
 
 Action = Literal["approve", "prune", "restore", "redirect", "edit", "stop", "resume", "repeat", "plan", "note"]
-StudyAction = Literal["run", "approve", "pause", "resume", "stop", "plan", "auto", "policy", "budget", "finalize"]
+StudyAction = Literal[
+    "run", "approve", "pause", "resume", "stop", "plan", "withdraw", "auto", "policy", "budget", "finalize"
+]  # fmt: skip
 Wire = dict[str, Any]
 """JSON values; what has its default is left out."""
 
@@ -133,14 +135,14 @@ class _Source:
         return self.is_below_pruned or self.node.status is Status.PRUNED
 
 
-def view(tree: Tree, revision: int) -> View:
-    """What stands beside the rows; `tree` has its `StudyCreated`."""
+def view(tree: Tree, revision: int, thinking: str = "") -> View:
+    """What stands beside the rows, with what is being thought; `tree` has its `StudyCreated`."""
     return View(
         study=tree.name,
         goal=words.cut(tree.task.goal, 1000),
         seq=tree.seq,
         revision=revision,
-        state=words.state_words(tree),
+        state=f"{thinking}; {words.state_words(tree)}" if thinking else words.state_words(tree),
         budget=words.budget_words(tree),
         policy=tree.policy.name,
         can=_study_actions(tree),
@@ -274,6 +276,7 @@ def _study_actions(tree: Tree) -> tuple[StudyAction, ...]:
         "resume": tree.is_paused,
         "stop": is_running,
         "plan": True,
+        "withdraw": bool(tree.requests),
         "auto": True,
         "policy": True,
         "budget": True,

@@ -26,7 +26,7 @@ def plan(**said: Any) -> dict[str, Any]:
     knobs = {n: said.pop(n) for n in list(said) if n not in PLAN_FIELDS}
     return {
         "title": "Another rank", "hypothesis": "It is enough.", "followed": "", "risk": "",
-        "configs": [knobs or {"r": 24}], **said,
+        "configs": [{"method": "lora", **(knobs or {"r": 24})}], **said,
     }  # fmt: skip
 
 

@@ -20,6 +20,7 @@ from trex_nb.agents.llm.leak import Guard
 from trex_nb.agents.llm.wire import (
     ConfigDraft,
     DedupDraft,
+    FullDraft,
     GenerateDraft,
     JudgeDraft,
     LoadDraft,
@@ -32,7 +33,19 @@ from trex_nb.core.events import ProposalRequested
 from trex_nb.core.node import Node
 from trex_nb.core.plan import Change, Expectation, Plan, Source
 from trex_nb.core.protocols import TreeView
-from trex_nb.core.recipe import Convert, DataRecipe, Dedup, Generate, Judge, Load, NearDedup, Op, Template
+from trex_nb.core.recipe import (
+    Convert,
+    DataRecipe,
+    Dedup,
+    Generate,
+    Judge,
+    Load,
+    NearDedup,
+    Op,
+    Sample,
+    Select,
+    Template,
+)
 from trex_nb.core.training import FullTraining, LoraTraining, TrainingConfig, Untrained
 from trex_nb.search.observed import surrogate_of
 from trex_nb.search.space import Point, Space, space_for
@@ -117,6 +130,9 @@ class Bench:
         if draft.ops is None:
             return self.origin.recipe
         ops = tuple(self._op(op) for op in draft.ops)
+        rows, is_all = self.tree.data.train, not any(isinstance(op, Load | Generate) for op in ops)
+        if is_all and any(isinstance(op, Sample | Select) and op.n > rows for op in ops):
+            raise Refused(f"there are only {rows} training rows to choose from")
         return DataRecipe(ops=ops, seed=self.origin.recipe.seed)
 
     def _op(self, draft: OpDraft) -> Op:
@@ -129,20 +145,19 @@ class Bench:
         return _valid(lambda: _OP.validate_python(draft.model_dump(mode="json")), f"the operator {draft.op}")
 
     def _config(self, draft: ConfigDraft) -> TrainingConfig:
-        said = {n: v for n, v in draft.model_dump().items() if v is not None and n not in ("method", "attention_only")}
+        said = {n: v for n, v in draft.model_dump().items() if v is not None and n != "attention_only"}
         old = self.origin.configs[0]
-        if isinstance(old, Untrained) or draft.method not in (None, old.method):
-            point = self.space.completed({**self.base_point, "method": draft.method or "lora"})
+        if isinstance(old, Untrained) or draft.method != old.method:
+            point = self.space.completed({**self.base_point, "method": draft.method})
             old = self.space.build(point, self.tree.task.seed)[1]
-        if draft.attention_only is not None and isinstance(old, LoraTraining):
+        if isinstance(draft, FullDraft):
+            return _valid(lambda: FullTraining.model_validate({**old.model_dump(), **said}), "the training config")
+        assert isinstance(old, LoraTraining)
+        if draft.attention_only is not None:
             said["target_modules"] = _ATTENTION if draft.attention_only else "all-linear"
-        if isinstance(old, LoraTraining) and "r" in said and "lora_alpha" not in said:
-            said["lora_alpha"] = max(1, round(said["r"] * old.lora_alpha / old.r))  # the scale stays
-        kind = FullTraining if isinstance(old, FullTraining) else LoraTraining
-        unknown = [n for n in said if n not in kind.model_fields]
-        if unknown:
-            raise Refused(f"{', '.join(unknown)}: {kind.model_fields['method'].default} training has no such knob")
-        return _valid(lambda: kind.model_validate({**old.model_dump(), **said}), "the training config")
+        if draft.r is not None and draft.lora_alpha is None:
+            said["lora_alpha"] = max(1, round(draft.r * old.lora_alpha / old.r))  # the scale stays
+        return _valid(lambda: LoraTraining.model_validate({**old.model_dump(), **said}), "the training config")
 
     def _told(self, plan: Plan, risk: str) -> Plan:
         """The plan with what it changes and what is to be expected of it."""

@@ -23,7 +23,7 @@ from trex_nb.agents.llm import brief
 from trex_nb.agents.llm.brief import ALL, Switches
 from trex_nb.agents.llm.drafts import Bench, Refused, Surroundings
 from trex_nb.agents.llm.leak import Guard, guard_of
-from trex_nb.agents.llm.wire import DirectionDraft, PlanDraft, PlansDraft, ReflectionDraft
+from trex_nb.agents.llm.wire import DirectionDraft, PlanDraft, PlansDraft, ReflectionDraft, plans_draft
 from trex_nb.chat.typed import ask_typed
 from trex_nb.core.chat import Chat, ChatRequest, Heard, Message, Purpose
 from trex_nb.core.events import ProposalRequested
@@ -242,7 +242,7 @@ class _Planning:
         said = f"{brief.person_words(self.tree, self.request)}\n\n{text}"
         asked = _asked("plan", template, f"# What the person wants\n{said}", request=self.request.request)
         self.context = "\n\n".join(m.content for m in asked.messages)
-        return await ask_typed(self.by.chat, asked, PlansDraft, heard=self.heard)
+        return await ask_typed(self.by.chat, asked, plans_draft(wanted, runs), heard=self.heard)
 
 
 _WRITING = """;

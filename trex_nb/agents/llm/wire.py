@@ -8,9 +8,11 @@ to score on: what cannot be said cannot be obeyed.
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Callable
+from functools import cache
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field, create_model
 
 from trex_nb.core.base import Frozen
 from trex_nb.core.result import FindingKind
@@ -130,23 +132,38 @@ OpDraft = (
 )  # fmt: skip
 
 
-class ConfigDraft(Frozen):
-    """One run: training knobs to change, spelled as in peft and trl; None keeps the parent's."""
+class SftDraft(Frozen):
+    """Training settings to change, spelled as in peft and trl; None keeps the parent's. The bounds are what any
+    fine-tuning is likely to want, narrower than what a person may set."""
 
-    method: Literal["lora", "full"] | None = None
-    learning_rate: float | None = Field(None, ge=1e-7, le=1)
-    num_train_epochs: float | None = Field(None, ge=0.05, le=100)
-    per_device_train_batch_size: int | None = Field(None, ge=1, le=1024)
-    gradient_accumulation_steps: int | None = Field(None, ge=1, le=1024)
-    warmup_steps: float | None = Field(None, ge=0, le=100_000)
-    weight_decay: float | None = Field(None, ge=0, le=1)
+    learning_rate: float | None = Field(None, ge=1e-6, le=0.1)
+    num_train_epochs: float | None = Field(None, ge=0.1, le=20)
+    per_device_train_batch_size: int | None = Field(None, ge=1, le=256)
+    gradient_accumulation_steps: int | None = Field(None, ge=1, le=64)
+    warmup_steps: float | None = Field(None, ge=0, le=1000)
+    weight_decay: float | None = Field(None, ge=0, le=0.5)
     lr_scheduler_type: Literal["linear", "cosine", "constant"] | None = None
-    max_length: int | None = Field(None, ge=8, le=1_000_000)
-    r: int | None = Field(None, ge=1, le=1024)
-    lora_alpha: int | None = Field(None, ge=1, le=4096)
-    lora_dropout: float | None = Field(None, ge=0, le=0.9)
+    max_length: int | None = Field(None, ge=8, le=32_768)
+
+
+class LoraDraft(SftDraft):
+    """A run that trains adapters."""
+
+    method: Literal["lora"]
+    r: int | None = Field(None, ge=1, le=256)
+    lora_alpha: int | None = Field(None, ge=1, le=512)
+    lora_dropout: float | None = Field(None, ge=0, le=0.5)
     attention_only: bool | None = None
     use_rslora: bool | None = None
+
+
+class FullDraft(SftDraft):
+    """A run that trains all weights."""
+
+    method: Literal["full"]
+
+
+ConfigDraft = LoraDraft | FullDraft
 
 
 class PlanDraft(Frozen):
@@ -167,6 +184,19 @@ class PlansDraft(Frozen):
     """The fine step: plans that carry the direction out."""
 
     plans: list[PlanDraft] = Field(min_length=1, max_length=10)
+
+
+@cache
+def plans_draft(n: int, runs: int) -> type[PlansDraft]:
+    """`PlansDraft` for `n` plans of at most `runs` runs each; what is beyond that is dropped."""
+    configs = Annotated[list[ConfigDraft], BeforeValidator(_first(runs)), Field(min_length=1, max_length=runs)]
+    one = create_model("PlanDraft", __base__=PlanDraft, configs=(configs, ...))
+    plans = Annotated[list[one], BeforeValidator(_first(n)), Field(min_length=1, max_length=n)]
+    return create_model("PlansDraft", __base__=PlansDraft, plans=(plans, ...))
+
+
+def _first(n: int) -> Callable[[Any], Any]:
+    return lambda value: value[:n] if isinstance(value, list) else value
 
 
 class CauseDraft(Frozen):

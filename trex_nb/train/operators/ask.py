@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from datasets import Dataset
@@ -13,24 +14,33 @@ from trex_nb.core.recipe import Generate, Judge, Select
 from trex_nb.core.row_model import RowModel
 from trex_nb.core.task import Example
 from trex_nb.train.failure import bad_data
-from trex_nb.train.operators.rows import BATCH, Rows, as_batch, examples_of, in_memory, member, walked
+from trex_nb.train.operators.rows import BATCH, WRITTEN, Rows, as_batch, examples_of, in_memory, member, walked
 from trex_nb.train.operators.tokens import tokens
 
 _PLACES = 256
 _BLOCK = 4096
 
 
-def generated(op: Generate, data: Dataset, rows: Rows, model: RowModel | None, rng: np.random.Generator) -> Dataset:
-    """What the model writes after up to `n` of the rows."""
+@dataclass(frozen=True, slots=True)
+class Generated:
+    """Rows that a model wrote after those `shown`; it was asked for `asked` of them."""
+
+    data: Dataset
+    shown: Rows
+    asked: int
+
+
+def generated(op: Generate, data: Dataset, rows: Rows, model: RowModel | None, rng: np.random.Generator) -> Generated:
+    """What the model writes after `n` of the rows, each of them shown as often as the others, give or take one."""
     asked = _given(model, op.op)
-    shown = rng.permutation(rows)[: op.n]
+    shown = np.resize(rng.permutation(rows), op.n if len(rows) else 0)
 
     def written() -> Iterator[Example]:
         for start in range(0, len(shown), BATCH):
             yield from (e for e in asked.write(op.instruction, examples_of(data, shown[start : start + BATCH])) if e)
 
-    named = [e.model_copy(update={"id": f"generated-{i}"}) for i, e in enumerate(written())]
-    return in_memory([as_batch(named)])
+    named = [e.model_copy(update={"id": f"{WRITTEN}{len(data) + i}"}) for i, e in enumerate(written())]
+    return Generated(in_memory([as_batch(named)]), np.unique(shown), len(shown))
 
 
 def judged(op: Judge, data: Dataset, rows: Rows, model: RowModel | None) -> Rows:

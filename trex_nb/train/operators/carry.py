@@ -32,13 +32,15 @@ class Pool:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """What one operator did. `removed` counts distinct rows by slice, most first; `shown` are a few of them."""
+    """What one operator did. `removed` counts distinct rows by slice, most first; `shown` are a few of them, and `said`
+    is what else there is to say."""
 
     op: ops.Op
     before: int
     after: int
     removed: tuple[tuple[str, int], ...]
     shown: tuple[Example, ...]
+    said: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,19 +55,25 @@ class Carrier:
         seeded by (recipe.seed, p): changing one operator leaves the draws of the others alone."""
         steps = []
         for position, op in enumerate(recipe.ops):
-            after = self._applied(op, pool, np.random.default_rng([recipe.seed, position]))
-            steps.append(_step(op, pool, after))
+            after, said = self._applied(op, pool, np.random.default_rng([recipe.seed, position]))
+            steps.append(_step(op, pool, after, said))
             pool = after
         return pool, steps
 
-    def _applied(self, op: ops.Op, pool: Pool, rng: np.random.Generator) -> Pool:
+    def _applied(self, op: ops.Op, pool: Pool, rng: np.random.Generator) -> tuple[Pool, str]:
         match op:
             case ops.Load():
-                return _grown(pool, loaded(op, self.train_file.parent))
+                return _grown(pool, loaded(op, self.train_file.parent)), ""
             case ops.Generate():
-                return _grown(pool, generated(op, pool.data, pool.rows, self.model, rng))
+                new = generated(op, pool.data, pool.rows, self.model, rng)
+                grown = _grown(pool, new.data)
+                # rensa is imported for the recipes that need it
+                from trex_nb.train.operators.fresh import fresh  # noqa: PLC0415
+
+                rows, said = fresh(grown.data, grown.rows, new, self.train_file)
+                return Pool(grown.data, rows), said
             case _:
-                return Pool(pool.data, self._kept(op, pool.data, pool.rows, rng))
+                return Pool(pool.data, self._kept(op, pool.data, pool.rows, rng)), ""
 
     def _kept(self, op: ops.Keeping, data: Dataset, rows: Rows, rng: np.random.Generator) -> Rows:  # noqa: C901, PLR0911
         match op:
@@ -101,8 +109,8 @@ def _grown(pool: Pool, more: Dataset) -> Pool:
     return Pool(concatenate_datasets([pool.data, more]), np.concatenate([pool.rows, added]))
 
 
-def _step(op: ops.Op, before: Pool, after: Pool) -> Step:
+def _step(op: ops.Op, before: Pool, after: Pool, said: str) -> Step:
     gone = np.setdiff1d(before.rows, after.rows)
     by_slice = counted(before.data, gone)
     shown = examples_of(before.data, gone[:_SHOWN]) if isinstance(op, _WITH_A_REASON) else []
-    return Step(op, len(before.rows), len(after.rows), tuple(by_slice.most_common()), tuple(shown))
+    return Step(op, len(before.rows), len(after.rows), tuple(by_slice.most_common()), tuple(shown), said)

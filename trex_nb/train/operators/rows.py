@@ -29,6 +29,8 @@ Rows = NDArray[np.int64]
 Columns = tuple[list[str], ...]
 
 BATCH = 5_000
+WRITTEN = "generated-"
+"""Begins the id of every row that a language model wrote."""
 _MOST_IN_MEMORY = 1 << 26  # bytes
 SCHEMA = pa.schema([(name, pa.string()) for name in Example.model_fields])
 

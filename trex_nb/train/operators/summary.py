@@ -22,7 +22,9 @@ def summary(rows: Dataset, available: int, steps: Sequence[Step]) -> tuple[str, 
     slices = counted(rows, np.arange(len(rows))).most_common(_SLICES)
     head = f"{len(rows)} rows of {available}"
     lines = [f"{head}: " + ", ".join(f"{name} {count}" for name, count in slices)]
-    lines += [f"  {told(step)}: {step.before} → {step.after}{_removed(step, ' · removed ')}" for step in steps]
+    lines += [
+        f"  {told(step)}: {step.before} → {step.after}{_removed(step, ' · removed ')}{_said(step)}" for step in steps
+    ]
     html = f"<p>{head}</p>{_steps_table(steps)}{_table(('slice', 'rows'), slices)}{_first_row(rows[0])}"
     return html, "\n".join(lines)
 
@@ -48,11 +50,16 @@ def _removed(step: Step, before: str = "") -> str:
     return before + ", ".join(named) + (f", {more} more slices" if more > 0 else "")
 
 
+def _said(step: Step) -> str:
+    return f" · {step.said}" if step.said else ""
+
+
 def _steps_table(steps: Sequence[Step]) -> str:
     if not steps:
         return ""
     cells = [(told(s), s.before, s.after, _removed(s)) for s in steps]
-    shown = "".join(_examples(step) for step in steps if step.shown)
+    shown = "".join(f"<p>{escape(told(s))}: {escape(s.said)}</p>" for s in steps if s.said)
+    shown += "".join(_examples(step) for step in steps if step.shown)
     return _table(("operator", "rows before", "after", "removed, by slice"), cells) + shown
 
 

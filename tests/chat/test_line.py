@@ -1,0 +1,39 @@
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from tests.chat.asking import ask, chat_at, endpoint
+from tests.chat.protocol_server import in_turn, raw, serving
+from trex_nb.chat import line
+from trex_nb.chat.line import Lines
+from trex_nb.errors import ChatError
+
+
+async def key() -> str:
+    return "x"
+
+
+def test_who_asks_at_the_same_time_shares_a_client_that_closes_with_the_last() -> None:
+    lines = Lines(endpoint("http://localhost/v1"), key)
+
+    async def two() -> None:
+        async with lines.lease() as one:
+            async with lines.lease() as other:
+                assert one is other
+            assert not one.client.is_closed()
+        assert one.client.is_closed()
+        async with lines.lease() as later:
+            assert later is not one
+
+    asyncio.run(two())
+    asyncio.run(two())
+
+
+def test_a_body_without_end_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(line, "MOST_BYTES", 100_000)
+    endless = raw("text/event-stream", b"data: " + b"x" * 200_000)
+    with serving(in_turn(endless)) as server, pytest.raises(ChatError, match="grew over 100,000 bytes") as caught:
+        ask(chat_at(server.url))
+    assert caught.value.trouble == "bad_reply"

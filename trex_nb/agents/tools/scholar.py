@@ -1,0 +1,82 @@
+"""Semantic Scholar. Without a key all the world shares one quota, so a 429 is an ordinary answer."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from trex_nb.agents.tools.base import Found, TypedTool, Unavailable
+from trex_nb.agents.tools.papers import Paper, Question, found
+from trex_nb.agents.tools.web import Pace, Reach, Web
+
+SCHOLAR = "https://api.semanticscholar.org/graph/v1"
+_PACE = Pace(1.0)
+_FIELDS = "title,abstract,year,url,citationCount,authors,openAccessPdf"
+
+
+class _Loose(BaseModel):
+    """What a service says, as far as it is read."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+
+class _Pdf(_Loose):
+    license: str | None = None
+
+
+class _Author(_Loose):
+    name: str | None = None
+
+
+class _Entry(_Loose):
+    title: str | None = None
+    abstract: str | None = None
+    year: int | None = None
+    url: str | None = None
+    citationCount: int | None = None  # noqa: N815  (the service's spelling)
+    authors: list[_Author] = []
+    openAccessPdf: _Pdf | None = None  # noqa: N815
+
+
+class _Answer(_Loose):
+    data: list[_Entry] | None = None
+
+
+class SearchScholar(TypedTool[Question]):
+    """Papers by meaning, with citations."""
+
+    name = "search_semantic_scholar"
+    about = "Search papers of all fields by a few words. Gives titles, abstracts and how often each is cited."
+    asks = Question
+
+    def __init__(
+        self, reach: Reach | None = None, base_url: str = SCHOLAR, pace: Pace = _PACE,
+        clock: Callable[[], float] = time.time,
+    ) -> None:  # fmt: skip
+        self._web = Web("Semantic Scholar", base_url, reach or Reach(), pace)
+        self._clock = clock
+
+    async def look(self, asked: Question) -> Found:
+        """The most relevant papers."""
+        said = await self._web.json("/paper/search", query=asked.query, limit=str(asked.limit), fields=_FIELDS)
+        entries = (_read(said).data or [])[: asked.limit]
+        return found([_paper(e) for e in entries], asked.query, self._clock())
+
+
+def _read(said: Any) -> _Answer:
+    try:
+        return _Answer.model_validate(said)
+    except (ValidationError, RecursionError) as error:
+        raise Unavailable(
+            "Semantic Scholar", "it answered in another shape than it documents", "go on without it"
+        ) from error
+
+
+def _paper(entry: _Entry) -> Paper:
+    authors = tuple(a.name or "" for a in entry.authors[:10])
+    licence = entry.openAccessPdf.license if entry.openAccessPdf else None
+    year = str(entry.year or "")
+    return Paper(entry.title or "", entry.abstract or "", year, authors, entry.url or "", licence, entry.citationCount)
