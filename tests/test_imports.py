@@ -28,6 +28,10 @@ def test_the_notebook_s_modules_bring_no_training_stack(module: str) -> None:
     assert brought_by(f"import trex_nb.{module}") & TRAINING == set()
 
 
+def test_what_asks_the_web_comes_in_when_something_is_looked_up() -> None:
+    assert brought_by("import trex_nb.study.looking, trex_nb.agents.tool_loop") & {"mcp", "huggingface_hub"} == set()
+
+
 def test_a_cluster_s_libraries_come_in_when_there_is_one() -> None:
     assert brought_by("import trex_nb.study.start") & {"ray", "fsspec"} == set()
 

@@ -18,7 +18,7 @@ from trex_nb.core.node import Status
 from trex_nb.core.result import FailureKind, FindingKind
 from trex_nb.report import words
 from trex_nb.search import tree
-from trex_nb.study import coding, decide, effects, finalize, handle, start, study, told
+from trex_nb.study import coding, decide, effects, finalize, handle, mending, start, study, told
 from trex_nb.study.decide import Instruction
 
 
@@ -87,7 +87,7 @@ def test_every_finding_is_found_by_the_diagnosis_and_answered_by_moves() -> None
 
 def test_every_event_is_written_by_somebody() -> None:
     """A fact that nobody ever states is no part of the vocabulary."""
-    modules = (handle, coding, effects, told, start, finalize, study, metered)
+    modules = (handle, coding, effects, mending, told, start, finalize, study, metered)
     source = "".join(inspect.getsource(m) for m in modules)
     unsaid = [m.__name__ for m in members(events.Event) if f"{m.__name__}(" not in source]
     assert unsaid == []

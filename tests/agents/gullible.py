@@ -23,7 +23,7 @@ class Gullible:
     makes first, so that it reads what tools find; `opening` is a direction that it gives first, and then reads."""
 
     def __init__(self, attacks: Iterable[Attack], look: Iterable[tuple[str, str]] = (), opening: str = "") -> None:
-        self._attacks = tuple(attacks)
+        self.attacks = tuple(attacks)
         self._sensible = Sensible()
         self._look = [ToolCall(id=f"look-{n}", name=name, arguments=a) for n, (name, a) in enumerate(look)]
         self._deeds: dict[str, list[Line]] = {}
@@ -36,7 +36,7 @@ class Gullible:
         if self._look:
             look, self._look = self._look, []
             return ChatReply(tool_calls=tuple(look))
-        self.heard += [a for a in self._attacks if a not in self.heard and is_in(a, asked)]
+        self.heard += [a for a in self.attacks if a not in self.heard and is_in(a, asked)]
         if asked.shape is None:
             return self._tool_calls() if asked.tools and not self._called else self._told()
         deeds = self._deeds.setdefault(asked.shape.name, self._replies(asked.shape.name))

@@ -49,6 +49,16 @@ def test_thoughts_between_tags_are_no_part_of_the_answer() -> None:
     assert (answer.text, answer.reasoning) == ("Yes.", "So {1}")
 
 
+def test_thoughts_that_the_template_began_are_no_part_of_the_answer_either() -> None:
+    answer = gathered(chunk({"content": 'Hm, {"a": 1}?</think>Yes.'}))
+    assert (answer.text, answer.reasoning) == ("Yes.", 'Hm, {"a": 1}?')
+
+
+def test_an_answer_that_speaks_of_the_tags_keeps_them() -> None:
+    said = "Write <think> before and </think> after."
+    assert gathered(chunk({"content": said})).text == said
+
+
 def test_thoughts_that_do_not_end_are_left_as_they_are() -> None:
     assert gathered(chunk({"content": "<think>So"})).text == "<think>So"
 
@@ -100,6 +110,7 @@ def test_usage_is_believed_as_far_as_it_is_one(said: Any, usage: Usage | None) -
         ({"message": "x", "code": "bad"}, "x", 500),
         ("x", "x", 500),
         (["?"], "", 500),
+        ({"message": "x", "code": "429"}, "x", 429),
     ],
 )
 def test_an_error_in_the_middle_of_a_stream_is_one(error: Any, said: str, code: int) -> None:

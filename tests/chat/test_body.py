@@ -48,10 +48,27 @@ def test_what_utf_8_cannot_hold_is_sent_as_a_question_mark() -> None:
         ("response_format is not supported", None),
         ("tool choice", None),
         ("bad request", "no_usage"),
+        ("upstream: response_format is not supported", None),
     ],
 )
 def test_what_a_server_names_it_is_spared(said: str, quirk: Quirk | None) -> None:
     assert quirk_in(said, adapted(body_of(request(), HERE, "text"), frozenset()), frozenset()) == quirk
+
+
+BOUNDED = SHAPE.model_copy(
+    update={"json_schema": {**SHAPE.json_schema, "properties": {"good": {"type": "string", "maxLength": 9}}}}
+)
+
+
+@pytest.mark.parametrize("said", ["'maxlength' is not permitted", "invalid schema for response_format"])
+def test_a_server_that_takes_no_bounds_is_told_them_in_words(said: str) -> None:
+    body = body_of(request(shape=BOUNDED), HERE, "json_schema")
+    assert quirk_in(said, body, frozenset()) == "bare_schema"
+    sent = adapted(body, frozenset({"bare_schema"}))["response_format"]["json_schema"]
+    assert sent["schema"]["properties"]["good"] == {"type": "string", "description": "maxLength 9"}
+    assert sent["strict"] is True
+    assert quirk_in(said, body, frozenset({"bare_schema"})) != "bare_schema"
+    assert quirk_in(said, body_of(request(shape=SHAPE), HERE, "json_schema"), frozenset()) != "bare_schema"
 
 
 def test_of_a_server_that_names_nothing_everything_is_tried_once() -> None:
@@ -59,7 +76,7 @@ def test_of_a_server_that_names_nothing_everything_is_tried_once() -> None:
     body = body_of(request(), HERE, "text")
     while quirk := quirk_in("bad request", adapted(body, known), known):
         known |= {quirk}
-    assert known == set(get_args(Quirk))
+    assert known == set(get_args(Quirk)) - {"bare_schema"}
     spared = adapted(body, known)
     assert spared["stream"] is False
     assert {"stream_options", "max_tokens", "temperature"} & spared.keys() == set()

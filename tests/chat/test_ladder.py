@@ -167,7 +167,34 @@ def test_a_model_cut_off_while_thinking_tells_nothing_about_the_server() -> None
     with serving(thinker) as server:
         chat = chat_at(server.url, memory)
         assert ask(chat, request(shape=SHAPE)).how == "json_schema"
-        assert memory.find(chat._endpoint) is None
+        assert ask(chat, request(shape=SHAPE)).how == "json_schema"
+        assert memory.find(chat._endpoint) == "json_schema"
+    assert len(server.requests) == 3
+
+
+def test_a_server_that_rejects_everything_is_asked_afresh_the_next_time() -> None:
+    memory = RungMemory()
+    with serving(lambda _: status(400, "message: all wrong")) as server:
+        chat = chat_at(server.url, memory)
+        with pytest.raises(ChatError, match="all wrong"):
+            ask(chat, request(shape=SHAPE))
+        server.script = Provider("json_schema")
+        assert ask(chat, request(shape=SHAPE)).how == "json_schema"
+
+
+def test_a_server_that_takes_no_bounds_in_a_schema_keeps_to_the_rest_of_it() -> None:
+    bounded = {**SHAPE.json_schema, "properties": {"good": {"type": "string", "maxLength": 9}}}
+
+    def strict(body: Body) -> Deed:
+        no = "Invalid schema for response_format: 'maxLength' is not permitted."
+        return status(400, no) if '"maxLength"' in json.dumps(body) else say(filled(body))
+
+    with serving(strict) as server:
+        chat = chat_at(server.url)
+        for _ in range(2):
+            shape = SHAPE.model_copy(update={"json_schema": bounded})
+            assert ask(chat, request(shape=shape)).how == "json_schema"
+    assert len(server.requests) == 1 + 2 + 1
 
 
 def test_with_tools_the_shape_is_asked_for_in_the_prompt() -> None:

@@ -31,6 +31,19 @@ def test_who_asks_at_the_same_time_shares_a_client_that_closes_with_the_last() -
     asyncio.run(two())
 
 
+@pytest.mark.parametrize(
+    ("name", "value"), [("ALL_PROXY", "http://me:pass@[::1"), ("HTTPS_PROXY", "gopher://me:pass@proxy:80")]
+)
+def test_what_hinders_a_connection_from_the_start_is_told_without_a_proxy_s_password(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    monkeypatch.setenv(name, value)
+    with pytest.raises(ChatError, match="cannot be set up") as caught:
+        ask(chat_at("https://api.example.com/v1"))
+    assert "pass" not in str(caught.value)
+    assert caught.value.__context__ is None
+
+
 def test_a_body_without_end_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(line, "MOST_BYTES", 100_000)
     endless = raw("text/event-stream", b"data: " + b"x" * 200_000)

@@ -90,15 +90,19 @@ def test_without_a_limit_of_money_no_price_is_needed() -> None:
 
 
 def test_parallel_calls_do_not_spend_the_same_rest() -> None:
-    meter = Meter(ScriptedChat(*["a"] * 5), Allowance(tokens=2500))
+    def wordy(asked: ChatRequest) -> ChatReply:
+        return ChatReply(text="x", usage=Usage(prompt=10, completion=min(900, asked.max_tokens or 0)))
+
+    meter = Meter(ScriptedChat(script=wordy), Allowance(tokens=2500))
 
     async def five() -> list[Any]:
         return await asyncio.gather(*(meter.chat.complete(request()) for _ in range(5)), return_exceptions=True)
 
     results = asyncio.run(five())
     refused = [r for r in results if isinstance(r, ChatError)]
-    assert len(refused) == 2
-    assert len(meter.told) == 3
+    assert {r.trouble for r in refused} == {"budget"}
+    assert len(refused) == 5 - len(meter.told)
+    assert sum(t.usage.total for t in meter.told) <= 2500
 
 
 def test_a_failure_is_kept_and_told_with_what_it_came_to() -> None:

@@ -7,7 +7,7 @@ import pytest
 from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
 from pydantic import BaseModel, Field
 
-from trex_nb.chat.schema import find_object, shape_of, strict_schema
+from trex_nb.chat.schema import bare, find_object, shape_of, strict_schema
 
 
 class Leaf(BaseModel):
@@ -59,6 +59,16 @@ def test_the_schema_lets_through_what_the_model_takes_and_nothing_with_a_field_m
 
 def test_a_shape_is_named_after_its_model() -> None:
     assert shape_of(Branch).name == "Branch"
+
+
+def test_a_bare_schema_has_its_bounds_in_words() -> None:
+    made = bare(strict_schema(Branch))
+    leaf = made["$defs"]["Leaf"]["properties"]["size"]
+    assert leaf == {"description": "How large. (maximum 1, minimum 0)", "title": "Size", "type": "number"}
+    assert made["properties"]["name"]["description"] == "minLength 1"
+    assert made["required"] == strict_schema(Branch)["required"]
+    assert made["properties"]["end"] == strict_schema(Branch)["properties"]["end"]
+    assert bare(made) == made
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.chat.asking import KEY, endpoint
-from trex_nb.chat.secret import HIDDEN, NO_KEY, Keys, Secret, Veil, host_of, is_own, require_address
+from trex_nb.chat.secret import HIDDEN, NO_KEY, Keys, Secret, Veil, host_of, is_own, place_of, require_address
 from trex_nb.errors import ChatError
 
 AWAY = endpoint("https://api.example.com/v1")
@@ -73,6 +73,8 @@ def test_other_servers_are_not_one_s_own(url: str) -> None:
 
 
 def test_a_place_is_named_without_what_may_be_secret() -> None:
+    assert place_of(endpoint("https://me:pass@api.example.com:8443/v1/?key=abc")) == "https://api.example.com:8443/v1"
+    assert place_of(endpoint("http://[::1/v1")) == "the endpoint"
     assert host_of(endpoint("https://me:pass@api.example.com:8443/v1?key=abc")) == "api.example.com:8443"
     assert host_of(endpoint("http://[::1/v1")) == host_of(endpoint("")) == "the endpoint"
 

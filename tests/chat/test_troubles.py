@@ -19,9 +19,9 @@ def caused(error: openai.OpenAIError, cause: Exception) -> openai.OpenAIError:
     return error
 
 
-def said(status: int, message: str = "", **headers: str) -> openai.APIStatusError:
+def said(status: int, message: str = "", code: str | None = None, **headers: str) -> openai.APIStatusError:
     response = httpx2.Response(status, request=REQUEST, headers={k.replace("_", "-"): v for k, v in headers.items()})
-    return openai.APIStatusError("x", response=response, body={"message": message})
+    return openai.APIStatusError("x", response=response, body={"message": message, "code": code})
 
 
 def of(error: Exception) -> Failed:
@@ -50,6 +50,8 @@ def of(error: Exception) -> Failed:
         (said(401), "rejected", False),
         (said(429), "rate_limited", True),
         (said(429, "insufficient_quota"), "rate_limited", False),
+        (said(402, "balance"), "rate_limited", False),
+        (said(400, "Filtered.", code="content_filter"), "refused", False),
         (said(504), "server", True),
         (said(418), "rejected", False),
     ],

@@ -91,6 +91,13 @@ def test_what_is_wrong_is_told_in_short_and_without_the_values() -> None:
     assert "secret" not in caught.value.what
 
 
+def test_an_empty_reply_is_asked_for_again_like_a_wrong_one() -> None:
+    empty = ChatError("It answered with nothing.", "ask again", trouble="bad_reply")
+    assert typed(ScriptedChat(empty, empty, GOOD)).rank == 32
+    with pytest.raises(ChatError, match="with nothing"):
+        typed(ScriptedChat(empty, empty, empty, GOOD))
+
+
 def test_other_trouble_is_not_repaired() -> None:
     chat = ScriptedChat(ChatError("Down.", "wait", trouble="unreachable"), GOOD)
     with pytest.raises(ChatError) as caught:

@@ -42,6 +42,14 @@ def test_a_person_s_words_stay_as_they_are(line: str, text: str) -> None:
     assert words_of(line, "node", "text") == ["n3", [text]]
 
 
+def test_a_goal_is_words_and_answers_are_fields() -> None:
+    assert words_of("task a.csv Tell a guest's mood", "file", "text") == ["a.csv", ["Tell", "a", "guest's", "mood"]]
+    assert words_of('task "my rows.csv" --force --name x', "file", "text", "force", "name") == [
+        "my rows.csv", [], True, "x",
+    ]  # fmt: skip
+    assert words_of('task a.yaml metric=rougeL goal="a b"', "text") == [["metric=rougeL", "goal=a b"]]
+
+
 @pytest.mark.parametrize("line", ["stop n1.1 n2", "resume n1.1, n2", "resume n1.1,n2"])
 def test_what_runs_is_stopped_and_resumed_by_name(line: str) -> None:
     assert words_of(line, "nodes") == [["n1.1", "n2"]]

@@ -333,3 +333,33 @@ def test_a_notebook_run_again_changes_nothing_and_says_so(killed: Path, again: l
     decided = once_more[len(CELLS) - 1].text
     assert "n1 was already approved by human at " in decided
     assert "n2 was already pruned by human at " in decided
+
+
+def test_words_that_end_in_a_question_mark_are_no_request_for_help(study: Kernel) -> None:
+    assert "no language model is set" in refusal(study.run("%trex ask What would you try next?"))[0]
+    assert study.run("%trex note n1 Is this too slow?").text.strip() == "Noted on n1."
+
+
+def test_models_are_said_in_the_notebook_and_heeded_at_once(study: Kernel) -> None:
+    assert "the offline Researcher plans" in study.run("%trex models").text
+    study.run('%config Trex.researcher = "wise-1"\n%config Trex.base_url = "http://127.0.0.1:9/v1"')
+    assert "researcher wise-1 at http://127.0.0.1:9/v1" in study.run("%trex models").text
+    assert "127.0.0.1:9" in refusal(study.run("%trex ask Is anybody there?"))[0]
+    assert "no address" in refusal(study.run('%config Trex.base_url = "nowhere"\n%trex models'))[0]
+    study.run('%config Trex.researcher = ""\n%config Trex.base_url = ""')
+    assert "the offline Researcher plans" in study.run("%trex models").text
+
+
+def test_a_data_file_becomes_a_task_that_starts(kernel: Kernel) -> None:
+    kernel.run(
+        "from pathlib import Path\n"
+        "rows = ''.join(f'remark {i},{\"ab\"[i % 2]}\\n' for i in range(60))\n"
+        "Path('remarks.csv').write_text('text,label\\n' + rows)"
+    )
+    seen = kernel.run("%%trex task remarks.csv\nTell a from b.\n")
+    assert "goal: Tell a from b." in seen.text
+    assert "until you answer: accuracy" in seen.text
+    assert "is there already" in refusal(kernel.run("%trex task remarks.csv"))[0]
+    assert "metric: macro_f1" in kernel.run("%trex task remarks.yaml metric=macro_f1").text
+    assert "vibes" in refusal(kernel.run("%trex task remarks.yaml metric=vibes"))[0]
+    assert "42 training rows" in kernel.run("%trex start remarks.yaml").text

@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from time import time as now
 
+from trex_nb.agents.executor_llm import LLMExecutor
+from trex_nb.core.chat import Chat
 from trex_nb.core.events import Event
 from trex_nb.core.ids import RunId, StudyId, node_of
 from trex_nb.core.job import Failed, Finished, JobSpec, JobUpdate, Progressed, Started
@@ -61,6 +63,7 @@ class House:
         self.launcher = FakeLauncher(script, auto=is_auto)
         self.evaluator = FakeEvaluator(self._score)
         self.executor = NotebookExecutor()
+        self.mender: Chat | None = None
         self.researcher: Researcher = ScriptedResearcher(*(lora_plan(f"Rank {r}", r=r) for r in (2, 4, 8, 16, 32, 64)))
         self.policy: SearchPolicy = AsChosen()
         self.store: Store = MemoryStore()
@@ -76,9 +79,9 @@ class House:
         store = store or self.store
         if not list(store.read(NAME)):
             store.append(NAME, [self._created], actor="human", time=now(), expected_seq=0)
+        executor = LLMExecutor(self.executor, lambda: self.mender)
         parts = Parts(
-            store, self.researcher, self.executor, self.launcher, self.evaluator, self.policy, self.settings,
-            self.asking,
+            store, self.researcher, executor, self.launcher, self.evaluator, self.policy, self.settings, self.asking,
         )  # fmt: skip
         self._open.append(Study(NAME, self.folder, parts, lead or SoleLead()))
         return self._open[-1]

@@ -9,11 +9,14 @@ import pytest
 import trex_nb
 from tests.scenarios.house import statuses
 from tests.scenarios.test_real import USES
-from tests.scenarios.test_real_retry import N1, WORDS, let_run, opened, plan, written
+from tests.scenarios.test_real_retry import N1, WORDS, let_run, opened, plan, until, written
+from trex_nb.agents.executor import TemplateExecutor
+from trex_nb.agents.executor_llm import LLMExecutor
 from trex_nb.core.ids import NodeId
 from trex_nb.core.plan import Code
 from trex_nb.launch.files import JobFolder
 from trex_nb.settings import Settings
+from trex_nb.testing.chats import ScriptedChat
 
 ROWS = '''\
 def rewrite(rows):
@@ -57,3 +60,39 @@ def test_a_model_s_rows_and_training_make_an_adapter_that_is_scored(home: Path) 
     with trex_nb.start(replay=export / "recipe.yaml", settings=Settings(root=home / ".trex", jobs=1)) as again:
         assert again.tree.nodes[NodeId("n1")].plan.code == what.code
         assert statuses(again.tree)["n1"] == "proposed"
+
+
+BROKEN = """\
+def rewrite(rows):
+    cleaned = [{**row, "prompt": row["text"].replace("_", " ")} for row in rows]
+    return rows + cleaned
+"""
+
+
+def test_code_that_fails_on_the_dry_run_is_mended_approved_and_trains(home: Path) -> None:
+    chat = ScriptedChat({"rows": ROWS, "train": "", "why": "Rows have a prompt, and no text."})
+    what = plan(num_train_epochs=1.0).model_copy(update={"code": Code(brief="No underscores.", rows=BROKEN)})
+    with opened(home, "mended", what, LLMExecutor(TemplateExecutor(), lambda: chat)) as study:
+        let_run(study)
+        until(study, lambda t: t.run(N1).waits_for_code)
+        (first,) = study.tree.run(N1).attempts
+        assert first.failure is not None
+        assert (first.failure.stage, first.failure.kind) == ("data", "bad_code")
+        assert first.failure.message == "rewrite, tried on 12 rows: KeyError: 'text'"
+        text = chat.asked[0].messages[1].content
+        assert "KeyError: 'text'" in text
+        assert '| {"prompt": "Module: ' in text
+        study.approve("n1")
+        study.wait(240)
+        assert statuses(study.tree)["n1"] == "succeeded", study.tree.run(N1).failure
+        assert study.tree.run(N1).folder == "runs/n1.1-attempt2"
+
+
+def test_a_cell_of_a_model_that_fails_by_itself_is_its_failure_too(home: Path) -> None:
+    code = Code(brief="b", rows="import pandas_of_another_world\n\ndef rewrite(rows):\n    return rows\n")
+    with opened(home, "imports", plan(num_train_epochs=1.0).model_copy(update={"code": code})) as study:
+        let_run(study).wait(240)
+        failure = study.tree.run(N1).failure
+        assert failure is not None
+        assert (failure.stage, failure.kind) == ("data", "bad_code")
+        assert "No module named 'pandas_of_another_world'" in failure.message

@@ -92,7 +92,8 @@ class Gathering:
         self._aloud(self._veil.rest())
         self._hear_tool(self._tool_veil.rest())
         text, reasoning = "".join(self._text), "".join(self._reasoning)
-        if text.lstrip().startswith(THINK[0]) and THINK[1] in text:
+        if THINK[1] in text and (text.lstrip().startswith(THINK[0]) or THINK[0] not in text):
+            # Servers that do not tell thoughts apart, and templates that begin the thought themselves.
             thought, _, text = text.partition(THINK[1])
             reasoning, text = reasoning + thought.lstrip().removeprefix(THINK[0]), text.lstrip()
         hide = self._secret.hide
@@ -195,8 +196,8 @@ def _usage(said: Any) -> Usage | None:
 def _said(error: Any) -> ServerSaidError:
     if not isinstance(error, dict):
         return ServerSaidError(_text(error), 500)
-    code = error.get("code") or error.get("status")
-    return ServerSaidError(_text(error.get("message")), code if isinstance(code, int) else 500)
+    code = str(error.get("code") or error.get("status"))
+    return ServerSaidError(_text(error.get("message")), int(code) if code.isdecimal() and len(code) == 3 else 500)
 
 
 def _text(value: Any) -> str:

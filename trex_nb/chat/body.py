@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any, Literal
 
 from trex_nb.chat.rungs import Rung
+from trex_nb.chat.schema import bare
 from trex_nb.core.chat import ChatRequest, Message, Shape, Tool
 from trex_nb.settings import Endpoint
 
-Quirk = Literal["no_usage", "completion_tokens", "no_temperature", "no_stream"]
-"""What a server does not take: to tell the usage of a stream, `max_tokens` by that name, a temperature, to stream."""
+Quirk = Literal["no_usage", "completion_tokens", "no_temperature", "no_stream", "bare_schema"]
+"""What a server does not take: to tell the usage of a stream, `max_tokens` by that name, a temperature, to stream,
+bounds in a schema."""
+
+
+_OF_SCHEMAS = ("schema", "length", "minimum", "maximum", "items", "pattern", "keyword", "permitted")
 
 
 def body_of(asked: ChatRequest, endpoint: Endpoint, rung: Rung) -> dict[str, Any]:
@@ -42,11 +48,17 @@ def adapted(body: dict[str, Any], quirks: frozenset[Quirk]) -> dict[str, Any]:
         made["max_completion_tokens"] = made.pop("max_tokens")
     if "no_temperature" in quirks:
         made.pop("temperature", None)
+    if "bare_schema" in quirks and (schema := _schema(body)):
+        shape = {**body["response_format"]["json_schema"], "schema": bare(schema)}
+        made["response_format"] = {"type": "json_schema", "json_schema": shape}
     return made
 
 
 def quirk_in(said: str, body: dict[str, Any], known: frozenset[Quirk]) -> Quirk | None:
     """What to spare a server that rejected `body` and `said` why: what it names, or else one after the other."""
+    schema = _schema(body)
+    if schema and "bare_schema" not in known and any(word in said for word in _OF_SCHEMAS) and bare(schema) != schema:
+        return "bare_schema"
     spared: list[tuple[Quirk, str]] = [
         ("no_usage", "stream_options"),
         ("completion_tokens", "max_tokens"),
@@ -54,7 +66,7 @@ def quirk_in(said: str, body: dict[str, Any], known: frozenset[Quirk]) -> Quirk 
         ("no_stream", "stream"),
     ]
     there = [(quirk, field) for quirk, field in spared if quirk not in known and _is_there(body, field)]
-    named = next((quirk for quirk, field in there if field in said), None)
+    named = next((quirk for quirk, field in there if re.search(rf"\b{field}\b", said)), None)
     if named or _names_another(said):
         return named
     return next((quirk for quirk, _ in there), None)
@@ -62,6 +74,11 @@ def quirk_in(said: str, body: dict[str, Any], known: frozenset[Quirk]) -> Quirk 
 
 def _is_there(body: dict[str, Any], field: str) -> bool:
     return body.get(field) is not None and body[field] is not False  # a temperature of nought is one
+
+
+def _schema(body: dict[str, Any]) -> dict[str, Any] | None:
+    asked = body.get("response_format", {})
+    return asked["json_schema"]["schema"] if asked.get("type") == "json_schema" else None
 
 
 def _names_another(said: str) -> bool:

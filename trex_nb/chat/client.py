@@ -26,7 +26,8 @@ class OpenAIChat:
     In the last way the reply's text is whatever came, where there is no JSON in it.
 
     `heard` may hear the beginning of a reply that broke off, and then the whole of the next. Of a shaped reply it hears
-    what comes, with what is around the JSON. The endpoint's key is read at each call and is in nothing that is said.
+    what comes, with what is around the JSON; of a model whose thoughts the server does not tell apart, those too. The
+    endpoint's key is read at each call and is in nothing that is said.
     """
 
     def __init__(

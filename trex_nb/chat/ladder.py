@@ -33,6 +33,7 @@ class Ladder:
         self._endpoint = endpoint
         self._rungs = rungs
         self._server = Server(endpoint, keys, patience)
+        self._probed: Rung | None = None
 
     async def reply(self, asked: ChatRequest, heard: Heard | None) -> ChatReply:
         """One reply, with all it came to. Raises `ChatError`."""
@@ -66,7 +67,8 @@ class Ladder:
                     break
             rung = below(rung)
             _log.info("%s does not keep to a shape in this way any more; %s is next.", host_of(self._endpoint), rung)
-        if rung != first and found is not None:
+        works = found is not None or first == "text"
+        if works and self._rungs.find(self._endpoint) != rung:
             self._rungs.keep(self._endpoint, rung)
         return self._reply(answer, said if found is None else found, rung)
 
@@ -79,13 +81,15 @@ class Ladder:
             return await self._server.ask(line, body, bill, heard, hears_tools=rung == "tool")
         except RejectedError as error:
             if error.is_final or rung == "text":
+                self._probed = None
                 raise
         return None
 
     async def _found(self, line: Line, bill: Bill) -> Rung:
-        """The best way that works, by asking for what only a server that keeps to a shape can say."""
+        """The best way that works, by asking for what only a server that keeps to a shape can say. It is remembered
+        once it has given an answer: a server that rejects everything keeps to nothing, today."""
         async with line.lock:
-            if known := self._rungs.find(self._endpoint):
+            if known := self._rungs.find(self._endpoint) or self._probed:
                 return known
             for rung in PROBED:
                 works = await self._works(line, rung, bill)
@@ -95,7 +99,7 @@ class Ladder:
                     break
             else:
                 rung = "text"
-            self._rungs.keep(self._endpoint, rung)
+            self._probed = rung
             return rung
 
     async def _works(self, line: Line, rung: Rung, bill: Bill) -> bool | None:

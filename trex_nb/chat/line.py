@@ -15,6 +15,8 @@ from weakref import WeakKeyDictionary
 import httpx2
 import openai
 
+from trex_nb.chat.secret import host_of
+from trex_nb.chat.troubles import CALL_ERRORS
 from trex_nb.errors import ChatError
 from trex_nb.settings import Endpoint
 
@@ -60,6 +62,14 @@ class Lines:
                 await line.client.close()
 
     def _client(self) -> openai.AsyncOpenAI:
+        try:
+            return self._made()
+        except (*CALL_ERRORS, ImportError) as error:
+            kind = type(error).__name__  # its words may hold a proxy's password
+        what = f"The connection to {host_of(self._endpoint)} cannot be set up ({kind})."
+        raise ChatError(what, "check base_url, and the variables for proxies and certificates", trouble="unreachable")
+
+    def _made(self) -> openai.AsyncOpenAI:
         # Retries are ours: they also cover what breaks off in the middle, and are bounded together.
         return openai.AsyncOpenAI(
             api_key=self._key,

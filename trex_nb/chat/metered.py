@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from trex_nb.chat.prices import estimated, money, most_prompt_tokens, price_of
 from trex_nb.chat.purse import Held, Purse
+from trex_nb.chat.secret import place_of
 from trex_nb.core.chat import CallRecord, Chat, ChatReply, ChatRequest, Heard, Usage
 from trex_nb.core.events import ChatCalled
 from trex_nb.errors import ChatError
@@ -54,7 +55,7 @@ class Metered:
 
     async def complete(self, asked: ChatRequest, heard: Heard | None = None) -> ChatReply:
         """One reply, accounted for. Raises `ChatError`: "budget" where too little is left; then nobody was asked."""
-        held, asked = self._hold(asked)
+        held, asked = await self._hold(asked)
         start = self._clock()
         said: list[str] = []
 
@@ -78,14 +79,14 @@ class Metered:
             self._settle(asked, held, start, ended)
         return reply
 
-    def _hold(self, asked: ChatRequest) -> tuple[Held, ChatRequest]:
+    async def _hold(self, asked: ChatRequest) -> tuple[Held, ChatRequest]:
         """Hold back what the call may come to, and bound its reply to what is left."""
         if self._price is None and self._purse.has_money_limit:
             what = f"Money is limited, and no price of {self._endpoint.model} is known."
             raise ChatError(what, "add its price, or limit tokens instead of money", trouble="budget")
         prompt = most_prompt_tokens(asked)
         reply = min(asked.max_tokens or self._endpoint.max_tokens, self._endpoint.max_tokens)
-        found = self._purse.hold(prompt, reply, self._cost)
+        found = await self._purse.hold(prompt, reply, self._cost)
         if found is None:
             what = f"The budget has too little left for this call: up to {prompt:,} tokens to read, and a reply."
             raise ChatError(what, "raise the budget of tokens or money", trouble="budget")
@@ -109,8 +110,8 @@ class Metered:
         if error is None and ended.reply is None:
             error = ChatError("The call was stopped.", "ask again", trouble="stopped")
         return CallRecord(
-            id=f"c{secrets.token_hex(6)}", time=start, endpoint=self._endpoint.base_url, asked=asked, reply=ended.reply,
-            failure=error.what if error else "", hint=error.hint if error else "",
+            id=f"c{secrets.token_hex(6)}", time=start, endpoint=place_of(self._endpoint), asked=asked,
+            reply=ended.reply, failure=error.what if error else "", hint=error.hint if error else "",
             trouble=error.trouble if error else None, usage=ended.usage, money=cost,
         )  # fmt: skip
 

@@ -3,12 +3,18 @@ come to, so that no two of them spend the same rest."""
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 
 LEAST_REPLY = 256
 """Tokens below which a shortened reply is no use."""
+
+
+Cost = Callable[[int, int], float]
+"""The price of so many tokens read and written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +42,7 @@ class Purse:
         self._tokens = tokens
         self._money = money
         self._held: list[Held] = []
+        self._waiting: list[asyncio.Future[None]] = []
         self._lock = threading.Lock()
 
     @property
@@ -43,22 +50,23 @@ class Purse:
         """Whether money is limited, so that a call needs a price."""
         return self._limits().money is not None
 
-    def hold(self, prompt: int, reply: int, cost: Callable[[int, int], float]) -> tuple[Held, int] | None:
+    async def hold(self, prompt: int, reply: int, cost: Cost) -> tuple[Held, int] | None:
         """Hold back a call of `prompt` tokens and at most `reply` more, priced by `cost`: what is held, and how many
-        tokens the reply may have. That is less than `reply` where less is left; None where too little is."""
-        limits = self._limits()
-        with self._lock:
-            held = Held(sum(h.tokens for h in self._held), sum(h.money for h in self._held))
-            most = reply
-            if limits.tokens is not None:
-                most = min(most, limits.tokens - self._tokens - held.tokens - prompt)
-            if limits.money is not None:
-                most = min(most, _affordable(limits.money - self._money - held.money, prompt, most, cost))
-            if most < min(reply, LEAST_REPLY):
-                return None
-            mine = Held(prompt + most, cost(prompt, most))
-            self._held.append(mine)
-            return mine, most
+        tokens the reply may have. Where other calls hold back too much it is waited for them; then the reply is
+        shortened to what is left, and None where that is too little."""
+        while True:
+            limits = self._limits()
+            with self._lock:
+                most = self._room(limits, prompt, reply, cost)
+                if most == reply or (not self._held and most >= min(reply, LEAST_REPLY)):
+                    mine = Held(prompt + most, cost(prompt, most))
+                    self._held.append(mine)
+                    return mine, most
+                if not self._held:
+                    return None
+                waiter = asyncio.get_running_loop().create_future()
+                self._waiting.append(waiter)
+            await waiter
 
     def left(self) -> Allowance:
         """What is neither spent nor held back."""
@@ -83,9 +91,28 @@ class Purse:
             self._held.remove(held)
             self._tokens += tokens
             self._money += money
+            waiting, self._waiting = self._waiting, []
+        for waiter in waiting:
+            with suppress(RuntimeError):  # its event loop is closed: nobody waits there any more
+                waiter.get_loop().call_soon_threadsafe(_wake, waiter)
+
+    def _room(self, limits: Allowance, prompt: int, reply: int, cost: Cost) -> int:
+        """Tokens that a reply may have beside all that is spent or held."""
+        held = Held(sum(h.tokens for h in self._held), sum(h.money for h in self._held))
+        most = reply
+        if limits.tokens is not None:
+            most = min(most, limits.tokens - self._tokens - held.tokens - prompt)
+        if limits.money is not None:
+            most = min(most, _affordable(limits.money - self._money - held.money, prompt, most, cost))
+        return most
 
 
-def _affordable(left: float, prompt: int, most: int, cost: Callable[[int, int], float]) -> int:
+def _wake(waiter: asyncio.Future[None]) -> None:
+    if not waiter.done():
+        waiter.set_result(None)
+
+
+def _affordable(left: float, prompt: int, most: int, cost: Cost) -> int:
     """The longest reply, of at most `most` tokens, that `left` pays for; -1 where the prompt is too dear already."""
     if cost(prompt, 0) > left:
         return -1

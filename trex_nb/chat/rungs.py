@@ -16,16 +16,19 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal, get_args
-from urllib.parse import urlsplit
 
 from filelock import FileLock
 
+from trex_nb.chat.secret import place_of
 from trex_nb.settings import Endpoint
 
 Rung = Literal["json_schema", "tool", "json_object", "text"]
 RUNGS: tuple[Rung, ...] = get_args(Rung)
 DAYS = 30.0
 """After which a server is asked again: it may have learnt better."""
+
+LOCK_SECONDS = 5.0
+"""After which what was found out stays in memory: another process holds the file."""
 
 _log = logging.getLogger(__name__)
 
@@ -75,14 +78,11 @@ class RungMemory:
 
     def _write(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(f"{path}.lock"):
+        with FileLock(f"{path}.lock", timeout=LOCK_SECONDS):
             part = path.with_name(f"{path.name}.part{os.getpid()}")
             part.write_text(json.dumps({**self._read(), **self._own}, indent=1), encoding="utf-8")
             part.replace(path)
 
 
 def _name(endpoint: Endpoint) -> str:
-    """Server and model, without what an address may hold that is nobody's business."""
-    at = urlsplit(endpoint.base_url)
-    port = f":{at.port}" if at.port else ""
-    return f"{at.scheme}://{at.hostname}{port}{at.path.rstrip('/')} {endpoint.model}"
+    return f"{place_of(endpoint)} {endpoint.model}"

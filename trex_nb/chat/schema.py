@@ -17,6 +17,10 @@ from trex_nb.core.chat import Shape
 
 MOST_STARTS = 200  # of braces that are tried, in a text that is no JSON
 _NO_NAME = re.compile(r"[^A-Za-z0-9_-]+")
+_STRUCTURE = frozenset(
+    ("type", "properties", "required", "additionalProperties", "items", "enum", "const", "anyOf", "$defs", "$ref",
+     "title", "description")
+)  # fmt: skip
 _DECODER = json.JSONDecoder()
 
 
@@ -49,6 +53,26 @@ def _strict(part: Any, root: dict[str, Any]) -> Any:
         rest = {k: _strict(v, root) for k, v in part.items() if k not in {"properties", "required", "default"}}
         return {**rest, "properties": fields, "required": list(fields), "additionalProperties": False}
     return {k: v if k in {"enum", "const"} else _strict(v, root) for k, v in part.items() if k != "default"}
+
+
+def bare(schema: Any) -> Any:
+    """The schema with its bounds in words alone: strict modes of some providers (OpenAI's for one) take no lengths and
+    no limits, but models heed a description."""
+    if isinstance(schema, list):
+        return [bare(part) for part in schema]
+    if not isinstance(schema, dict):
+        return schema
+    kept = {key: _bare_part(key, part) for key, part in schema.items() if key in _STRUCTURE}
+    told = ", ".join(f"{key} {part}" for key, part in schema.items() if key not in _STRUCTURE)
+    if told:
+        kept["description"] = f"{schema['description']} ({told})" if "description" in schema else told
+    return kept
+
+
+def _bare_part(key: str, part: Any) -> Any:
+    if key in {"properties", "$defs"}:
+        return {name: bare(field) for name, field in part.items()}
+    return part if key in {"enum", "const", "required"} else bare(part)
 
 
 def find_object(text: str, required: tuple[str, ...] = ()) -> str | None:

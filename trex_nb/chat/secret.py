@@ -105,6 +105,15 @@ def host_of(endpoint: Endpoint) -> str:
     return f"{at.hostname}{port}" if at.hostname else "the endpoint"
 
 
+def place_of(endpoint: Endpoint) -> str:
+    """The address of an endpoint as it may be kept: without a name, a password or a query."""
+    try:
+        at = urlsplit(endpoint.base_url)
+    except ValueError:
+        return "the endpoint"
+    return f"{at.scheme}://{host_of(endpoint)}{at.path.rstrip('/')}"
+
+
 def is_own(base_url: str) -> bool:
     """Whether a server is on this machine or in a private network: there it may ask for no key."""
     try:

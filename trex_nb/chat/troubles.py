@@ -51,6 +51,7 @@ MOST_SAID = 300
 _SPACE = re.compile(r"[\s\x00-\x1f\x7f]+")
 _PROMPT_TOO_LONG = ("context length", "context_length", "context size", "context window", "maximum context", "too long")
 _NO_MODEL = ("model_not_found", "model not found", "unknown model", "no such model", "does not exist", "invalid model")
+_NOT_ALLOWED = ("content_filter", "content management policy", "content_policy")
 _NO_QUOTA = ("insufficient_quota", "billing", "credit")
 
 
@@ -78,9 +79,9 @@ def failed(error: Exception, endpoint: Endpoint, secret: Secret) -> Failed:
     """What to make of an exception."""
     said = one_line(_said(error), secret)
     if isinstance(error, openai.APIStatusError):
-        return _status(error.status_code, said, endpoint, _retry_after(error.response))
+        return _status(error.status_code, said, endpoint, _retry_after(error.response), error.code or "")
     if isinstance(error, ServerSaidError):
-        return _status(error.code, said, endpoint, None)
+        return _status(error.code, said, endpoint)
     cause = error.__cause__ if isinstance(error, openai.APIConnectionError) and error.__cause__ else error
     host = f"{host_of(endpoint)} (model {endpoint.model})"
     line = next(line for line in _LINES if isinstance(cause, line.kinds))
@@ -88,32 +89,36 @@ def failed(error: Exception, endpoint: Endpoint, secret: Secret) -> Failed:
     return Failed(ChatError(what, line.hint, trouble=line.trouble), line.may_retry)
 
 
-def _status(status: int, said: str, endpoint: Endpoint, wait: float | None) -> Failed:
+def _status(status: int, said: str, endpoint: Endpoint, wait: float | None = None, code: str = "") -> Failed:
     host = f"{host_of(endpoint)} (model {endpoint.model})"
-    low = said.lower()
+    low = f"{said} {code}".lower()
+    if any(word in low for word in _NOT_ALLOWED):
+        hint = "word it differently, or set another model"
+        return Failed(ChatError(f"{host} refuses the request: {said}", hint, trouble="refused"))
     if status in {401, 403}:
         what = f"{host} does not accept the key in {endpoint.key_env or 'no variable'}: {said}"
         return Failed(ChatError(what, f"check {endpoint.key_env or 'the key'} and what it may use", trouble="rejected"))
-    if status == 429:
-        is_spent = any(word in low for word in _NO_QUOTA)
+    if status in {402, 429}:
+        is_spent = status == 402 or any(word in low for word in _NO_QUOTA)
         hint = "add credit at the provider" if is_spent else "wait, or ask for fewer at a time"
         error = ChatError(f"{host} takes no more requests now: {said}", hint, trouble="rate_limited")
         return Failed(error, may_retry=not is_spent, wait=wait)
     if status in {408, 409} or status >= 500:
         error = ChatError(f"{host} failed with status {status}: {said}", "ask again later", trouble="server")
         return Failed(error, may_retry=True, wait=wait)
+    return Failed(_rejected(status, said, low, host))
+
+
+def _rejected(status: int, said: str, low: str, host: str) -> RejectedError:
     if status in {404, 405} or any(word in low for word in _NO_MODEL):
         what = f"{host} has no such model, or base_url is wrong: {said}"
-        return Failed(RejectedError(what, "check the model's name and base_url", said=low, is_final=True))
+        return RejectedError(what, "check the model's name and base_url", said=low, is_final=True)
     if any(word in low for word in _PROMPT_TOO_LONG) or status == 413:
         what = f"The request is too long for {host}: {said}"
-        return Failed(
-            RejectedError(
-                what, "lower max_tokens, or set a model with more room", said=low, is_final=True, is_long=True
-            )
-        )
+        hint = "lower max_tokens, or set a model with more room"
+        return RejectedError(what, hint, said=low, is_final=True, is_long=True)
     what = f"{host} rejects the request (status {status}): {said}"
-    return Failed(RejectedError(what, "check the model's settings", said=low))
+    return RejectedError(what, "check the model's settings", said=low)
 
 
 def one_line(said: str, secret: Secret) -> str:

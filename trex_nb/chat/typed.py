@@ -28,12 +28,18 @@ async def ask_typed(
     heard: Heard | None = None,
 ) -> K:
     """A reply as a `kind`. What does not fit, or what `check` names as wrong, is sent back, `repairs` times at most;
-    a repair sees the last wrong reply alone, not all of them. Raises `ChatError`."""
+    a repair sees the last wrong reply alone, not all of them. An empty reply counts as a wrong one. Raises
+    `ChatError`."""
     asked = asked.model_copy(update={"shape": shape_of(kind)})
     turn = asked
     wrong = ""
-    for _ in range(repairs + 1):
-        reply = await chat.complete(turn, heard)
+    for left in reversed(range(repairs + 1)):
+        try:
+            reply = await chat.complete(turn, heard)
+        except ChatError as error:
+            if error.trouble != "bad_reply" or not left:
+                raise
+            continue
         value, wrong = _read(reply.text, kind, check)
         if value is not None:
             return value

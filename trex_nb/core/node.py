@@ -133,8 +133,7 @@ class Run:
     @property
     def waits_for_code(self) -> bool:
         """Whether its next attempt runs code that was mended and that nobody approved yet."""
-        is_next = self.code is not None and self.code_attempt == self.attempt and not self.is_code_approved
-        return is_next and self.is_training
+        return self.code is not None and not self.is_code_approved and self.is_training
 
     @property
     def trains_with(self) -> TrainingConfig:
@@ -301,10 +300,12 @@ class Node:
         return sum(r.seconds for r in self.runs)
 
     def code_of(self, run: Run) -> Code | None:
-        """What a model wrote for `run`: as it was mended for it, or for another run of the node that got through with
-        that, or the plan's."""
+        """What a model wrote for `run`: as it was mended for it, or, before its first job, for another run of the node
+        that got through with that; or the plan's."""
+        if run.code or run.is_submitted:
+            return run.code or self.plan.code
         mended = (r.code for r in self.runs if r.code and r.is_code_approved and r.evaluation)
-        return run.code or next(mended, self.plan.code)
+        return next(mended, self.plan.code)
 
     def plan_of(self, run: Run) -> Plan:
         """The plan as `run` carries it out: with the code as it was mended."""

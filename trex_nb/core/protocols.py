@@ -161,6 +161,30 @@ class Executor(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Mended:
+    """Code that was mended after it failed; `why` says in a sentence what was wrong."""
+
+    code: Code
+    why: str
+
+
+@runtime_checkable
+class Mender(Protocol):
+    """What an Executor may be beside one, where it can have code mended that a model wrote. The study puts the mended
+    code on record, has it approved where a person must, and then asks for `repair` with that code assigned."""
+
+    @property
+    def can_mend(self) -> bool:
+        """Whether there is anybody to ask just now."""
+        ...
+
+    async def mend(self, assignment: Assignment, failure: Failure) -> Mended:
+        """`assignment.code` without what led to `failure` (kind `bad_code`). May be cancelled. Raises `TrexError` when
+        it cannot be mended."""
+        ...
+
+
 class Job(Protocol):
     """The handle of a started job."""
 

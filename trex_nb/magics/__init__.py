@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
 
 _SESSIONS: dict[int, Session] = {}
 _MATCHERS: dict[int, Any] = {}
+_QUESTION = re.compile(r"%trex\s+((?:ask|note|redirect)\s.*\?)\s*")
 
 
 def register(shell: InteractiveShell) -> None:
@@ -26,7 +28,13 @@ def register(shell: InteractiveShell) -> None:
     trex.__doc__ = "Steer a tree of fine-tuning experiments: `%trex help` lists the subcommands."
     trex._ipython_magic_no_var_expand = True  # type: ignore[attr-defined]  # noqa: SLF001  (IPython's own switch)
     shell.magics_manager.register_function(trex, magic_kind="line_cell", magic_name="trex")
+    shell.input_transformers_cleanup.append(keep_question_marks)
     _register_completion(shell)
+
+
+def keep_question_marks(lines: list[str]) -> list[str]:
+    """A line of words for `%trex` that ends in a question mark is no request for help, as IPython would take it."""
+    return [f"get_ipython().run_line_magic('trex', {m[1]!r})\n" if (m := _QUESTION.fullmatch(x)) else x for x in lines]
 
 
 def unregister(shell: InteractiveShell) -> None:
@@ -34,6 +42,8 @@ def unregister(shell: InteractiveShell) -> None:
     session = _SESSIONS.pop(id(shell), None)
     if session is not None:
         session.close()
+    if keep_question_marks in shell.input_transformers_cleanup:
+        shell.input_transformers_cleanup.remove(keep_question_marks)
     for kind in ("line", "cell"):
         shell.magics_manager.magics[kind].pop("trex", None)
     if id(shell) in _MATCHERS:

@@ -81,6 +81,11 @@ PARSERS: dict[str, _Parser] = {
              _option("--name", about="a name of its own for this study"),
              _option("--replay", about="the recipe.yaml of an export, to run it again"),
              _option("--insights-from", about="another study (name or folder) whose insights to carry over")),
+        _sub("task", "Look at a data file and draft a task from it, with questions; or answer those in a .yaml file.",
+             lambda p: p.add_argument("file", help="a .csv, .jsonl or .parquet file; or the .yaml file"),
+             _any("text", about="the goal in your words (or the body of the cell); or answers, such as metric=rougeL"),
+             _option("--name", about="the task's name (the data file's)"),
+             lambda p: p.add_argument("--force", action="store_true", help="write over a task file")),
         _sub("plan", "Have proposals planned, so that N wait for your decision.",
              _option("-n", kind=int, about="how many proposals should wait (3)"),
              _option("--under", about="the parent (the best node)"), _RUNS),
@@ -154,7 +159,7 @@ PARSERS: dict[str, _Parser] = {
     )
 }  # fmt: skip
 
-WITH_BODY = ("start", "redirect", "edit", "note", "ask")
+WITH_BODY = ("start", "task", "redirect", "edit", "note", "ask")
 
 
 def parse(line: str) -> tuple[str, argparse.Namespace]:
@@ -188,7 +193,7 @@ def _words(name: str, rest: str) -> list[str]:
     try:
         return shlex.split(rest)
     except ValueError as error:
-        if name == "prune":
+        if name in ("prune", "task"):
             return rest.split()
         raise CommandError(f"%trex {name}: {error}.", "close the quotes") from error
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 from IPython.display import publish_display_data
 
+from trex_nb.core.chat import Heard
 from trex_nb.errors import CommandError, TrexError
 from trex_nb.magics.config import offered_to, said_in
 from trex_nb.magics.grammar import PARSERS, WITH_BODY, HelpWanted, overview, parse
@@ -29,6 +30,7 @@ from trex_nb.study.edit import as_number, typed
 from trex_nb.study.models import models_page
 from trex_nb.study.page import Page
 from trex_nb.study.reports import write_frozen
+from trex_nb.study.requirements import answered, first_page, page
 from trex_nb.study.start import start
 from trex_nb.study.study import Reply, Study
 from trex_nb.study.tasks import embedded_names
@@ -129,6 +131,17 @@ class Session:
         self._tree(a)
         _publish(_verbatim(_data_words(self._open.tree)))
         return self._open
+
+    def _task(self, a: argparse.Namespace) -> Page:
+        if a.file.endswith((".yaml", ".yml")):
+            return _verbatim(page(answered(Path(a.file), [row for text in a.text for row in text.splitlines()])))
+        settings, data, goal = self._settings(), Path(a.file), " ".join(a.text)
+
+        def ask(heard: Heard | None) -> str:
+            return first_page(data, goal, settings, name=a.name or "", force=a.force, heard=heard)
+
+        has_model = settings.models.researcher or settings.models.replay
+        return _verbatim(while_thinking(ask) if has_model else ask(None))
 
     def _plan(self, a: argparse.Namespace) -> Reply:
         return self._open.plan(3 if a.n is None else a.n, under=a.under, runs=1 if a.runs is None else a.runs)

@@ -90,8 +90,8 @@ def _above(tree: Tree, n: Node) -> tuple[NodeId | None, Code | None]:
 
 def latest(n: Node) -> Code | None:
     """The code of a node as it ran last: mended, where it was."""
-    run = n.best_run or n.runs[0]
-    return n.code_of(run)
+    run = n.best_run
+    return (run.code if run else None) or n.plan.code
 
 
 def _diff(before: Code | None, after: Code, name: str, what: str) -> list[str]:

@@ -380,13 +380,14 @@ def _on_code_written(tree: Tree, e: ev.CodeWritten, _: ev.Stamped) -> Tree:
     plan = node.plan.model_copy(update={"code": e.code})
     key = run_key(tree.data.hash, tree.base.hash, plan, run.config)
     return tree._with_run(
-        e.run, code=e.code, code_attempt=e.attempt, code_why=e.why, is_code_approved=False, key=key, resumes=None
+        e.run, code=e.code, code_attempt=e.attempt, code_why=e.why, is_code_approved=False, key=key, resumes=None,
+        saved=None, curve=(),
     )  # fmt: skip
 
 
 def _on_code_approved(tree: Tree, e: ev.CodeApproved, s: ev.Stamped) -> Tree:
     tree = _decided(tree, node_of(e.run), s, f"approved the code of {e.run}")
-    return tree._with_run(e.run, is_code_approved=True)
+    return tree._with_run(e.run, is_code_approved=True, began=s.time)
 
 
 def _on_code_policy_chosen(tree: Tree, e: ev.CodePolicyChosen, _: ev.Stamped) -> Tree:

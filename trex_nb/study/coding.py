@@ -6,14 +6,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from trex_nb.agents.code_check import fetched
 from trex_nb.core import events as ev
 from trex_nb.core.commands import SetCode
+from trex_nb.core.ids import node_of
 from trex_nb.core.node import Node, Run, Status
-from trex_nb.core.recipe import Load
 from trex_nb.core.task import CodePolicy
 from trex_nb.errors import CommandError
 from trex_nb.search.tree import Tree
-from trex_nb.store.row_files import READERS
 
 MOST_HELD = 3
 """So many nodes with code may wait for a person while auto goes on with others; then it gives the wheel back."""
@@ -43,16 +43,11 @@ def refusal(tree: Tree, node: Node) -> CommandError | None:
     if tree.code_policy == "off":
         what = f"{node.id} runs code that a model wrote, and that is switched off."
         return CommandError(what, "%trex code ask, then repeat")
-    fetched = [op.source for op in node.plan.recipe.ops if isinstance(op, Load) and is_fetched(op)]
-    if fetched and not tree.task.limits.network:
-        what = f"{node.id} runs code that a model wrote, which has no network, and loads {fetched[0]}."
+    sources = fetched(node.plan.recipe)
+    if sources and not tree.task.limits.network:
+        what = f"{node.id} runs code that a model wrote, which has no network, and loads {sources[0]}."
         return CommandError(what, "a copy of the data beside the train file, or limits: {network: true} in the task")
     return None
-
-
-def is_fetched(op: Load) -> bool:
-    """Whether a source comes over the network."""
-    return not any(op.source.endswith(ending) for ending in READERS)
 
 
 def approved_code(tree: Tree, node: Node) -> list[ev.CodeApproved]:
@@ -77,8 +72,20 @@ def held_words(nodes: Sequence[Node]) -> str:
     return f"{names} wait for you: they run code that a model wrote (%trex show, approve, or %trex code auto)"
 
 
+def taken_over(tree: Tree, run: Run, attempt: int) -> list[ev.Event]:
+    """What is put on record when the first job of `run` begins with code that was mended for another run."""
+    node = tree.nodes[node_of(run.id)]
+    code = node.code_of(run)
+    if code is None or code in (run.code, node.plan.code):
+        return []
+    other = next(r.id for r in node.runs if r.code == code)
+    why = f"As it was mended for {other}."
+    written = ev.CodeWritten(run=run.id, attempt=attempt, code=code, why=why)
+    return [written, ev.CodeApproved(run=run.id, attempt=attempt)]
+
+
 def mended_by_another(node: Node, run: Run) -> Run | None:
     """Another run of the node whose code was mended since, where `run` failed with code from before that."""
-    ran = node.code_of(run)
+    ran = run.code or node.plan.code
     others = (r for r in node.runs if r.code and r.id != run.id and r.code != ran and not r.failure)
     return next(others, None)

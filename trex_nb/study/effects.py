@@ -14,6 +14,7 @@ import time
 import traceback
 from collections.abc import Callable, Coroutine, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -33,9 +34,11 @@ from trex_nb.store.artifacts import StudyFolder
 from trex_nb.store.sealed import SealedLog
 from trex_nb.study import decide as d
 from trex_nb.study.checkpoints import tidy
+from trex_nb.study.coding import taken_over
 from trex_nb.study.finalize import open_test
 from trex_nb.study.fork import started
 from trex_nb.study.grants import grant
+from trex_nb.study.mending import Mending
 from trex_nb.study.parts import Parts
 from trex_nb.study.retry import NOT_STARTED, Again, given_up, next_attempt, next_scoring, unscored
 from trex_nb.study.sharing import gpus_each, shared
@@ -58,6 +61,7 @@ class Effects:
         self._writer = writer
         self._folder = folder
         self._parts = parts
+        self._mending = Mending(writer, parts.executor, self._is_wanted_still)
         self._clock = time.time
         self._synthesis = Synthesis(folder, parts.asking)
 
@@ -177,13 +181,18 @@ class Effects:
         folder = self._folder.run(i.run, run.attempt + 1)
         submitted = ev.JobSubmitted(
             run=i.run, attempt=run.attempt + 1, key=i.key, folder=self._folder.relative(folder),
-            resumes=self._there(run.saved), config=run.used, gpus=self._gpus,
+            resumes=self._resumes(run), config=run.used, gpus=self._gpus,
         )  # fmt: skip
-        events: list[ev.Event] = [submitted]
+        events: list[ev.Event] = [submitted, *taken_over(self._writer.tree, run, submitted.attempt)]
         if isinstance(run.config, Untrained):
             folder.mkdir(parents=True, exist_ok=True)
             events.append(ev.JobFinished(run=i.run, checkpoint=Checkpoint(kind="base"), cost=Cost(), line=0))
         self._writer.append(lambda tree: events if tree.run(i.run).is_due else (), "executor")
+
+    def _resumes(self, run: Run) -> Start | None:
+        """Where the next attempt goes on; one that a model wrote the training of begins again."""
+        code = self._writer.tree.nodes[node_of(run.id)].code_of(run)
+        return None if code and code.train else self._there(run.saved)
 
     def _there(self, saved: Start | None) -> Start | None:
         """A saved state, unless somebody removed it: then the run begins again, to the same end."""
@@ -213,6 +222,11 @@ class Effects:
             self._end_run(run.id, failure, Cost())
             return None
         assignment = self._assignment(run, self._folder.path / run.folder, run.resumes)
+        code = await self._mending.see_to(run, assignment)
+        if isinstance(code, Failure):
+            self._end_run(run.id, code, Cost())
+            return None
+        assignment = replace(assignment, code=code)
         if run.after is None:
             spec = await self._parts.executor.prepare(assignment)
         else:
@@ -387,7 +401,8 @@ class Effects:
             self._end_run(run.id, hopeless_end(run, update), update.cost)
             return
         ended = attempt_of(run, update.failure, update.cost.seconds)
-        found = next_attempt(run, ended, self._parts.settings.retry_waits)
+        can_mend = self._mending.is_possible
+        found = next_attempt(run, ended, self._parts.settings.retry_waits, can_mend=can_mend)
         if isinstance(found, Again) and self._is_wanted_still(run):
             self._try_again(run, found, update)
             return
@@ -399,7 +414,7 @@ class Effects:
         number = run.attempt + 1
         event = ev.JobSubmitted(
             run=run.id, attempt=number, key=run.key, folder=self._folder.relative(self._folder.run(run.id, number)),
-            spent=update.cost.seconds, resumes=self._there(run.saved), after=update.failure, why=again.why,
+            spent=update.cost.seconds, resumes=self._resumes(run), after=update.failure, why=again.why,
             wait=again.wait, config=again.config if again.config != run.config else None, gpus=self._gpus,
         )  # fmt: skip
         self._append([event], "executor")

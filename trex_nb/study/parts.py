@@ -6,7 +6,9 @@ from dataclasses import dataclass, replace
 
 from trex_nb import tiny
 from trex_nb.agents.chosen import ChosenResearcher
+from trex_nb.agents.coder import Coder
 from trex_nb.agents.executor import TemplateExecutor
+from trex_nb.agents.executor_llm import LLMExecutor
 from trex_nb.agents.llm.brief import ALL, Switches
 from trex_nb.agents.llm.researcher import LLMResearcher
 from trex_nb.agents.offline import OfflineResearcher
@@ -67,7 +69,7 @@ def default_parts(folder: StudyFolder, created: StudyCreated, settings: Settings
     return Parts(
         store=SqliteStore(folder.database),
         researcher=ChosenResearcher(OfflineResearcher(task.seed), lambda: with_model(folder, asking, looking)),
-        executor=TemplateExecutor(),
+        executor=LLMExecutor(TemplateExecutor(), lambda: asking.chat("executor") if asking.has("executor") else None),
         launcher=RayLauncher(settings.ray, settings.storage) if settings.ray else KernelLauncher(pool),
         evaluator=evaluator,
         policy=AsChosen(),
@@ -85,4 +87,7 @@ def with_model(
     around = Around(folder, asking, looking.own if looking else OwnData())
     research = looking.research() if looking and switches.tools else None
     research = replace(research, switches=switches) if research else None
-    return LLMResearcher(asking.chat("researcher"), around, research, thinking=asking.thoughts.hear, switches=switches)
+    coder = Coder(asking.chat("executor")) if asking.has("executor") else None
+    return LLMResearcher(
+        asking.chat("researcher"), around, research, coder, thinking=asking.thoughts.hear, switches=switches
+    )  # fmt: skip

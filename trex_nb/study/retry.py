@@ -4,6 +4,7 @@ before.
     lost, ended by the system    again, as often in a row as there are waits; an attempt that got further (the next one
                                  goes on from a later step) begins the count anew
     out of memory in training    again with the same effective batch in smaller pieces, down to single rows
+    bad code of a model          again with the code mended, where somebody can, a few times
     diverged, bad data, timeout, hopeless, stopped, error    never: it would come to the same
 """
 
@@ -22,6 +23,9 @@ MOST_ATTEMPTS = 50
 
 MOST_PIECES = 1024
 """The most gradient_accumulation_steps a config takes."""
+
+MOST_MENDED, MOST_MENDING = 3, 1800.0
+"""How often the code of one run is mended, and the most seconds its failed attempts may have taken together."""
 
 _MAY_PASS = frozenset({"lost", "stopped", "error"})
 """Kinds whose failures may be marked retryable at all: whoever marks a diverged run so is wrong."""
@@ -46,12 +50,14 @@ class GiveUp:
     why: str = ""
 
 
-def next_attempt(run: Run, ended: Attempt, waits: Sequence[float]) -> Again | GiveUp:
-    """What to do about `run`, whose last attempt `ended` in a failure."""
+def next_attempt(run: Run, ended: Attempt, waits: Sequence[float], *, can_mend: bool = False) -> Again | GiveUp:
+    """What to do about `run`, whose last attempt `ended` in a failure; `can_mend`: somebody can mend its code."""
     failure = ended.failure
     assert failure is not None
     if failure.kind == "out_of_memory":
         return _smaller(run, failure)
+    if failure.kind == "bad_code":
+        return _mended(run, ended) if can_mend else GiveUp()
     if not is_passing(failure):
         return GiveUp()
     tried = [a for a in run.attempts if a.number >= run.first_attempt]
@@ -110,6 +116,16 @@ def _smaller(run: Run, failure: Failure) -> Again | GiveUp:
     if found is None:
         return GiveUp("Its batch cannot be cut into smaller pieces any more.")
     return Again(0.0, found, f"after out of memory: {changed_words(config, found)}")
+
+
+def _mended(run: Run, ended: Attempt) -> Again | GiveUp:
+    tried = [*(a for a in run.attempts if a.number >= run.first_attempt), ended]
+    mended = sum(a.code is not None for a in tried)
+    if mended >= MOST_MENDED:
+        return GiveUp(f"Its code was mended {mended} times.")
+    if sum(a.seconds for a in tried) > MOST_MENDING:
+        return GiveUp("Its attempts took too long for another one.")
+    return Again(0.0, run.trains_with, f"with mended code, {mended + 1} of {MOST_MENDED}")
 
 
 def _stalled(attempts: Sequence[Attempt]) -> int:

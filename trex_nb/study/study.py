@@ -400,6 +400,8 @@ class Study:
             else:
                 nodes += answer.nodes
                 lines += [*(_proposal_lines(self.tree, self.tree.nodes[n]) for n in answer.nodes), *answer.remarks]
+        if asked & set(self.tree.requests):
+            lines.append("It is still being planned; the tree shows it when it is there. %trex stop plan ends it.")
         return Reply("\n".join(lines), tuple(nodes))
 
     def _wait_until(self, is_true: Callable[[], bool], timeout: float | None) -> bool:
@@ -550,7 +552,7 @@ class Study:
         with self._changed:
             self._changed.notify_all()
         now = clock.monotonic()
-        newest = self.tree.seq, self.parts.asking.thoughts.version if self.parts.asking else 0
+        newest = self.tree.seq, self.parts.asking.thoughts.moment() if self.parts.asking else 0
         if newest == self._published:
             return _POLL_SECONDS
         if now < self._publish_at:

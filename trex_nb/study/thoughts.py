@@ -61,6 +61,10 @@ class Thoughts:
         ]
         return "; ".join(said)
 
+    def moment(self) -> int:
+        """Another number whenever there is something new to show; while somebody thinks, every second."""
+        return self.version + int(time.time()) if self._board else self.version
+
     def now(self) -> Mapping[str, Thought]:
         """All that is thought about."""
         with self._lock:

@@ -6,18 +6,22 @@ A third party's executor is held to it by a subclass with one fixture: `executor
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from pathlib import Path
 
 import nbformat
 
 from trex_nb.core.ids import node_of, run_id
 from trex_nb.core.job import FAILURE_MIME, METRICS_MIME, OUTCOME_MIME, Finished, JobSpec, Resources
+from trex_nb.core.plan import Code
 from trex_nb.core.protocols import Assignment, Executor
 from trex_nb.core.result import Checkpoint, Cost, Failure
 from trex_nb.testing import trees
 
 LOST = Failure(stage="infra", kind="lost", message="The job's process is gone.", retryable=True)
 NO_MEMORY = Failure(stage="train", kind="out_of_memory", message="Memory ran out.")
+BAD_CODE = Failure(stage="data", kind="bad_code", message="rewrite, tried on 12 rows: KeyError: 'text'")
+CODE = Code(brief="Say everything twice.", rows="def rewrite(rows):\n    return rows * 2\n")
 DIVERGED = Failure(stage="train", kind="diverged", message="The loss is not a number.")
 
 
@@ -40,7 +44,9 @@ class NotebookExecutor:
     async def repair(self, assignment: Assignment, failure: Failure) -> JobSpec | None:
         """The same once more, when that may help."""
         self.repaired.append((assignment, failure))
-        return self._written(assignment) if failure.retryable or failure.kind == "out_of_memory" else None
+        is_mended = failure.kind == "bad_code" and assignment.code != assignment.node.plan.code
+        is_worth_it = failure.retryable or failure.kind == "out_of_memory" or is_mended
+        return self._written(assignment) if is_worth_it else None
 
     def _written(self, assignment: Assignment) -> JobSpec:
         assignment.folder.mkdir(parents=True, exist_ok=True)
@@ -82,6 +88,13 @@ def assignment(folder: Path, number: int = 1) -> Assignment:
     )  # fmt: skip
 
 
+def coded(folder: Path) -> Assignment:
+    """The same with code that a model wrote."""
+    plain = assignment(folder)
+    plan = plain.node.plan.model_copy(update={"code": CODE})
+    return replace(plain, node=replace(plain.node, plan=plan), code=CODE)
+
+
 class ExecutorContract:
     """What every Executor promises."""
 
@@ -109,6 +122,15 @@ class ExecutorContract:
     def test_what_lacked_memory_is_prepared_anew(self, executor: Executor, tmp_path: Path) -> None:
         asked = assignment(tmp_path)
         assert asyncio.run(executor.repair(asked, NO_MEMORY)) is not None
+        assert (asked.folder / "experiment.ipynb").is_file()
+
+    def test_code_that_failed_is_not_run_again_as_it_is(self, executor: Executor, tmp_path: Path) -> None:
+        assert asyncio.run(executor.repair(coded(tmp_path), BAD_CODE)) is None
+
+    def test_code_that_was_mended_is_prepared(self, executor: Executor, tmp_path: Path) -> None:
+        mended = CODE.model_copy(update={"rows": "def rewrite(rows):\n    return rows[:1]\n"})
+        asked = replace(coded(tmp_path), code=mended)
+        assert asyncio.run(executor.repair(asked, BAD_CODE)) is not None
         assert (asked.folder / "experiment.ipynb").is_file()
 
     def test_a_failure_that_would_come_again_is_given_up(self, executor: Executor, tmp_path: Path) -> None:
