@@ -77,4 +77,4 @@ def test_it_ends_when_whoever_asked_is_gone(tmp_path: Path) -> None:
             process.stdin.flush()
             server.wait_for(lambda: len(server.requests) > 0)
             process.stdin.close()
-            assert process.wait(timeout=20) == 1
+            assert process.wait(timeout=20) == 0
