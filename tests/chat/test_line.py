@@ -4,8 +4,8 @@ import asyncio
 
 import pytest
 
-from tests.chat.asking import ask, chat_at, endpoint
-from tests.chat.protocol_server import in_turn, raw, serving
+from tests.chat.asking import KEY, ask, chat_at, endpoint
+from tests.chat.protocol_server import in_turn, raw, say, serving, status
 from trex_nb.chat import line
 from trex_nb.chat.line import Lines
 from trex_nb.errors import ChatError
@@ -50,3 +50,23 @@ def test_a_body_without_end_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
     with serving(in_turn(endless)) as server, pytest.raises(ChatError, match="grew over 100,000 bytes") as caught:
         ask(chat_at(server.url))
     assert caught.value.trouble == "bad_reply"
+
+
+def test_what_the_environment_holds_for_openai_goes_to_no_other_server(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_CUSTOM_HEADERS", "Authorization: Bearer other-secret\nX-Mine: mine-secret")
+    monkeypatch.setenv("OPENAI_ORG_ID", "org-secret")
+    monkeypatch.setenv("OPENAI_API_KEY", "key-secret")
+    with serving(in_turn(say("Hi."))) as server:
+        ask(chat_at(server.url))
+    (headers,) = server.headers
+    assert "secret" not in str(headers)
+    assert headers["authorization"] == f"Bearer {KEY}"
+    names = {name.lower() for name in headers if not name.startswith(line.ITS_OWN)}
+    assert names <= line.PLAIN_HEADERS
+
+
+def test_a_key_does_not_follow_a_redirection_to_another_server() -> None:
+    with serving(in_turn(say("Hi."))) as other, serving(in_turn(status(307, location=f"{other.url}/x"))) as server:
+        ask(chat_at(server.url))
+    assert KEY not in str(other.headers)
+    assert len(other.headers) == 1

@@ -22,6 +22,12 @@ from trex_nb.settings import Endpoint
 
 MOST_BYTES = 64_000_000  # of one response: four million characters, each in a chunk of its own, would be more
 CONNECT_SECONDS = 5.0
+OPENAI = ".openai.com"
+PLAIN_HEADERS = frozenset(
+    ("accept", "accept-encoding", "authorization", "connection", "content-length", "content-type", "host",
+     "transfer-encoding", "user-agent")
+)  # fmt: skip
+ITS_OWN = "x-stainless-"  # the package's marks: it looks for them again when the response is there
 
 
 @dataclass(slots=True)
@@ -76,8 +82,19 @@ class Lines:
             base_url=self._endpoint.base_url,
             timeout=httpx2.Timeout(self._endpoint.timeout, connect=CONNECT_SECONDS),
             max_retries=0,
-            http_client=openai.DefaultAsyncHttpxClient(event_hooks={"response": [_bound]}),
+            http_client=openai.DefaultAsyncHttpxClient(event_hooks={"request": [self._spare], "response": [_bound]}),
         )
+
+    async def _spare(self, request: httpx2.Request) -> None:
+        """The package adds what its variables in the environment hold (an organisation, headers, keys among them) to
+        every request, wherever that goes. None but OpenAI get any of it. Where a redirection leads to another server
+        there is no authorization any more, and none is put back."""
+        if request.url.host.endswith(OPENAI):
+            return
+        for name in {name for name in request.headers if not name.startswith(ITS_OWN)} - PLAIN_HEADERS:
+            del request.headers[name]
+        if "authorization" in request.headers:
+            request.headers["authorization"] = f"Bearer {await self._key()}"
 
 
 async def _bound(response: httpx2.Response) -> None:

@@ -27,7 +27,7 @@ from trex_nb.settings import Settings
 from trex_nb.store.artifacts import studies_in
 from trex_nb.study.doctor import doctor
 from trex_nb.study.edit import as_number, typed
-from trex_nb.study.models import models_page
+from trex_nb.study.models import models_checked, models_page
 from trex_nb.study.page import Page
 from trex_nb.study.reports import write_frozen
 from trex_nb.study.requirements import answered, first_page, page
@@ -231,9 +231,11 @@ class Session:
         question, study = _words(a, "ask"), self._open
         return while_thinking(lambda heard: study.ask(question, heard))
 
-    def _models(self, _: argparse.Namespace) -> Page:
-        models = self._settings().models
-        return _verbatim(models_page(models, self._study.tree if self._study else None))
+    def _models(self, a: argparse.Namespace) -> Page:
+        settings = self._settings()
+        said = models_page(settings.models, self._study.tree if self._study else None)
+        checked = models_checked(settings.models, settings.root) if a.check else ""
+        return _verbatim(f"{said}\n{checked}".strip())
 
     def _logs(self, a: argparse.Namespace) -> Page:
         return _verbatim(self._open.logs(a.node, a.n or 40))

@@ -11,6 +11,7 @@ from trex_nb.report import final, sections, words
 from trex_nb.report.blocks import Block, Bullets, Heading, Paragraph, Table
 from trex_nb.report.estimates import estimates_words
 from trex_nb.report.insights import insights_section
+from trex_nb.report.models import models_section, sources_section
 from trex_nb.search.tree import Tree
 
 Part = tuple[str, tuple[Block, ...]]
@@ -27,6 +28,8 @@ def report_parts(tree: Tree, sealed: final.Sealed = ()) -> tuple[Part, ...]:
         ("decisions", (Heading("Decisions", 2), *sections.decisions_table(tree.nodes.values()))),
         ("lessons", _lessons(tree)),
         ("data", _data(tree)),
+        ("sources", sources_section(tree)),
+        ("models", models_section(tree)),
         ("again", _again(tree)),
     )
 
