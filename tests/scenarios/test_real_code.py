@@ -82,7 +82,7 @@ def test_code_that_fails_on_the_dry_run_is_mended_approved_and_trains(home: Path
         text = chat.asked[0].messages[1].content
         assert "KeyError: 'text'" in text
         assert '| {"prompt": "Module: ' in text
-        study.approve("n1")
+        study.approve("n1", code=2)
         study.wait(240)
         assert statuses(study.tree)["n1"] == "succeeded", study.tree.run(N1).failure
         assert study.tree.run(N1).folder == "runs/n1.1-attempt2"

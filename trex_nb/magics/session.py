@@ -147,7 +147,7 @@ class Session:
         return self._open.plan(3 if a.n is None else a.n, under=a.under, runs=1 if a.runs is None else a.runs)
 
     def _approve(self, a: argparse.Namespace) -> Reply:
-        return self._open.approve(*a.nodes, dry_run=a.dry_run)
+        return self._open.approve(*a.nodes, code=a.code, dry_run=a.dry_run)
 
     def _prune(self, a: argparse.Namespace) -> Reply:
         return self._open.prune(*a.nodes, why=a.why, dry_run=a.dry_run)

@@ -178,7 +178,7 @@ def decide(tree: Tree, policy: SearchPolicy, now: float) -> tuple[Instruction, .
 
 def is_idle(tree: Tree, policy: SearchPolicy, now: float) -> bool:
     """Whether nothing is under way and nothing will start unless a person says so."""
-    return not decide(tree, policy, now)
+    return all(isinstance(i, Watch) and tree.run(i.run).waits_for_code for i in decide(tree, policy, now))
 
 
 def _answer(tree: Tree, request: ProposalRequested) -> Instruction:
