@@ -90,6 +90,13 @@ def test_the_address_of_openai_is_the_last_resort() -> None:
         ('models.model = "m"\nmodels.timeout = "long"', "timeout"),
         ('models.model = "m"\nmodels.base_url = "localhost"', "base_url"),
         ('models.model = "m"\nmodels.base_url = "https://user:pass@host/v1"', "base_url"),
+        ('models.model = "m"\nmodels.base_url = "https://host/v1?api_key=abc"', "base_url"),
+        ('models.model = "m"\nmodels.timeout = -1', "timeout"),
+        ('models.model = "m"\nmodels.timeout = nan', "timeout"),
+        ('models.model = "m"\nmodels.max_tokens = 0', "max_tokens"),
+        ('models.model = "m"\nmodels.temperature = inf', "temperature"),
+        ('[prices.m]\nprompt = nan\ncompletion = 1', "no price"),
+        ('models.model = "m"\nmodels.key_env = "TREX_MISTRAL"', "jobs may see"),
         ('models.model = "m"\nmodels.key_env = "sk-abc"', "looks like a key"),
         ('models = "gpt-5"', "no table"),
         ('[prices]\ngpt-5 = 3', "no price"),
@@ -99,6 +106,11 @@ def test_the_address_of_openai_is_the_last_resort() -> None:
 def test_what_is_no_setting_is_refused_by_name(text: str, word: str) -> None:
     with pytest.raises(SettingsError, match=word):
         models(text)
+
+
+def test_switches_of_a_server_may_be_tables() -> None:
+    made = models('models.model = "m"\nmodels.extra.chat_template_kwargs = { enable_thinking = false }').writer
+    assert {made: 1}[made] == 1
 
 
 def test_a_refused_key_is_not_told_again() -> None:

@@ -20,6 +20,7 @@ Language models, in `trex.toml` (in the working directory, or wherever `TREX_CON
 
 from __future__ import annotations
 
+import math
 import os
 import re
 import tomllib
@@ -49,7 +50,7 @@ class Endpoint:
     timeout: float = 120.0
     max_tokens: int = 8192
     temperature: float | None = None
-    extra: tuple[tuple[str, object], ...] = ()
+    extra: tuple[tuple[str, object], ...] = field(default=(), hash=False)  # may hold tables and lists
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +149,7 @@ _KINDS: dict[str, type | tuple[type, ...]] = {
     "base_url": str, "model": str, "key_env": str, "timeout": (int, float), "max_tokens": int,
     "temperature": (int, float), "extra": dict,
 }  # fmt: skip
+_LEAST = {"timeout": 1, "max_tokens": 1, "temperature": 0}
 
 
 def _endpoint(said: Mapping[str, Any], who: str) -> Endpoint:
@@ -156,20 +158,31 @@ def _endpoint(said: Mapping[str, Any], who: str) -> Endpoint:
             raise SettingsError(f"[models] has no setting {name!r}.", f"one of {', '.join(_KINDS)}")
         if not isinstance(value, _KINDS[name]) or isinstance(value, bool):
             raise SettingsError(f"{name} of {who} cannot be {value!r}.", "see the settings in the README")
+        if isinstance(value, int | float) and not (_LEAST[name] <= value < math.inf):
+            raise SettingsError(f"{name} of {who} cannot be {value!r}.", f"a number from {_LEAST[name]} on")
     base_url = str(said["base_url"]).rstrip("/")
-    if not re.fullmatch(r"https?://[^/\s@]+(/\S*)?", base_url):
+    if not re.fullmatch(r"https?://[^/\s@?#]+(/[^\s?#]*)?", base_url):
         raise SettingsError(f"base_url of {who} is no address of a server.", 'such as "http://localhost:8000/v1"')
-    if re.match(r"sk-", str(said.get("key_env", ""))):
-        raise SettingsError(f"key_env of {who} looks like a key.", "the name of the environment variable that has it")
+    _check_key_env(str(said.get("key_env", "")), who)
     extra = tuple(sorted(said.get("extra", {}).items()))
     return Endpoint(**{**said, "base_url": base_url, "extra": extra})
+
+
+def _check_key_env(name: str, who: str) -> None:
+    if re.match(r"sk-", name):
+        raise SettingsError(f"key_env of {who} looks like a key.", "the name of the environment variable that has it")
+    if re.match(r"TREX_|LC_", name) and not re.search(r"KEY|TOKEN|SECRET", name):
+        what = f"key_env of {who} is {name}, and jobs may see variables that are called so."
+        raise SettingsError(what, "a variable with KEY in its name, such as MY_API_KEY")
 
 
 def _price(model: str, said: Any) -> ModelPrice:
     names = ("prompt", "completion", "cached")
     numbers = said if isinstance(said, Mapping) else {}
     is_good = {"prompt", "completion"} <= set(numbers) <= set(names)
-    if not is_good or any(isinstance(v, bool) or not isinstance(v, int | float) or v < 0 for v in numbers.values()):
+    if not is_good or any(
+        isinstance(v, bool) or not isinstance(v, int | float) or not 0 <= v < math.inf for v in numbers.values()
+    ):
         raise SettingsError(f"[prices.{model}] is no price.", "prompt = 1.25 and completion = 10.0, per million tokens")
     return ModelPrice(**numbers)
 

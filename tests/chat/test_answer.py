@@ -93,6 +93,8 @@ def test_an_id_repeated_with_each_piece_is_one_call() -> None:
             Usage(prompt=5, completion=2, cached=5),
         ),
         ({"prompt_tokens": 5, "completion_tokens": 2, "prompt_tokens_details": None}, Usage(prompt=5, completion=2)),
+        ({"prompt_tokens": 10**400, "completion_tokens": 2}, Usage(prompt=10**12, completion=2)),
+        ({"prompt_tokens": True, "completion_tokens": float("nan")}, None),
         ({"prompt_tokens": -5, "completion_tokens": "2"}, None),
         ({}, None),
         (None, None),

@@ -19,9 +19,11 @@ from trex_nb.core.ids import NodeId
 from trex_nb.core.task import Budget
 from trex_nb.errors import ChatError
 from trex_nb.settings import Endpoint, ModelPrice, Models
+from trex_nb.store.sqlite import SqliteStore
 from trex_nb.study.asking import Asking
 from trex_nb.study.parts import with_model
 from trex_nb.study.study import Study
+from trex_nb.study.writer import FileLead
 from trex_nb.testing.chats import Line, ScriptedChat
 
 ENDPOINT = Endpoint("http://localhost:1/v1", "wise-1")
@@ -201,6 +203,27 @@ def test_a_redirect_is_followed_and_shown(build: Build) -> None:
     study.redirect("n1", "rank 32")
     assert study.tree.nodes[NodeId("n2")].plan.followed == "rank 32 as you said"
     assert "rank 32 as you said" in str(study.show("n2"))
+
+
+def ask_on(study: Study) -> None:
+    for _ in range(30):
+        study.ask("Which is best?")
+
+
+def test_two_notebooks_spend_one_budget(build: Build) -> None:
+    house = build(ScriptedChat(script=Sensible(), tokens=1000), budget=Budget(tokens=30_000))
+    house.store = SqliteStore(house.folder.database)
+    one = house.open(lead=FileLead(house.folder))
+    other = Asking(house.folder, MODELS, make=lambda _: ScriptedChat(script=Sensible(), tokens=1000))
+    house.asking = other
+    house.researcher = ChosenResearcher(OfflineResearcher(), lambda: with_model(house.folder, other))
+    two = house.open(store=SqliteStore(house.folder.database), lead=FileLead(house.folder))
+    with pytest.raises(ChatError, match="too little left"):
+        ask_on(one)
+    until(two, lambda tree: tree.chats.tokens == one.tree.chats.tokens)
+    with pytest.raises(ChatError, match="too little left"):
+        two.ask("Which is best?")
+    assert one.tree.chats.tokens <= 30_000
 
 
 def test_reopening_a_study_knows_what_was_spent(build: Build) -> None:

@@ -55,11 +55,15 @@ def test_a_file_that_the_recipe_loads_may_be_read(folder: StudyFolder, tmp_path:
     assert not given.limits.network
 
 
-@pytest.mark.parametrize("source", ["../sealed/test.jsonl", "x/../../sealed/search.jsonl", "link.jsonl"])
+@pytest.mark.parametrize(
+    "source", ["../../twin/sealed/test.jsonl", "../sealed/test.jsonl", "x/../../sealed/search.jsonl", "link.jsonl"]
+)
 def test_no_recipe_opens_what_is_sealed(folder: StudyFolder, source: str) -> None:
     sealed = folder.references("test")
     sealed.parent.mkdir(parents=True)
     sealed.touch()
+    (folder.path.parent / "twin" / "sealed").mkdir(parents=True)
+    (folder.path.parent / "twin" / "sealed" / "test.jsonl").touch()
     (folder.path / "data" / "x").mkdir(parents=True)
     (folder.path / "data" / "link.jsonl").symlink_to(sealed)
     given = grant(folder, Limits(), "tiny", loading(source))

@@ -77,6 +77,23 @@ def test_its_own_data_may_not_be_loaded_either(desk: Desk) -> None:
     assert [s.name for s in found.sources] == ["owner/more"]
 
 
+def test_no_study_s_files_no_hidden_and_no_copied_rows_may_be_loaded(desk: Desk, tmp_path: Path) -> None:
+    other = tmp_path / "studies" / "other" / "sealed"
+    other.mkdir(parents=True)
+    (other / "test.jsonl").write_text('{"prompt": "p", "answer": "a"}\n')
+    (tmp_path / ".kept").mkdir()
+    (tmp_path / ".kept" / "rows.csv").write_text("a,b\n1,2\n")
+    (tmp_path / "by_name.csv").symlink_to(other / "test.jsonl")
+    desk.folder.calls.write_text('{"prompt": "p", "answer": "a"}\n')
+    few = "".join(f"row {n},red\n" for n in range(300))
+    (tmp_path / "overlaps.csv").write_text(f"thing,colour\n{SECRET},red\n{few}")
+    found = Around(desk.folder, desk.asking, desk.own)(trees.tree_of(), [])
+    up = "../../../"
+    names = ("studies/other/sealed/test.jsonl", "studies/colours/calls.jsonl", ".kept/rows.csv", "by_name.csv",
+             "leaked.csv", "overlaps.csv")  # fmt: skip
+    assert [found.has_file(up + n) for n in names] == [False, False, False, False, False, True]
+
+
 def test_the_kit_is_made_once_and_keeps_answers_beside_the_calls(desk: Desk) -> None:
     assert desk.research().kit is desk.research().kit
     assert desk.research().kit.answers.path == desk.folder.calls.with_name("research.jsonl")

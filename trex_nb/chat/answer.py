@@ -16,6 +16,7 @@ from trex_nb.core.chat import Heard, ToolCall, Usage
 from trex_nb.errors import ChatError
 
 MOST_CHARACTERS = 4_000_000
+MOST_TOKENS = 10**12
 THINK = ("<think>", "</think>")
 
 
@@ -205,4 +206,4 @@ def _text(value: Any) -> str:
 
 
 def _count(value: Any) -> int:
-    return max(0, value) if isinstance(value, int) else 0
+    return min(MOST_TOKENS, max(0, value)) if isinstance(value, int) and not isinstance(value, bool) else 0

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from trex_nb.chat.client import OpenAIChat
@@ -27,6 +29,19 @@ from trex_nb.study.thoughts import Thoughts
 Make = Callable[[Endpoint], Chat]
 
 
+@dataclass(slots=True)
+class Spent:
+    """What calls came to."""
+
+    tokens: int = 0
+    money: float = 0.0
+
+    def add(self, tokens: int, money: float | None) -> None:
+        """One more call."""
+        self.tokens += tokens
+        self.money += money or 0.0
+
+
 class Asking:
     """Makes the chats of a study. Until `bind` has said where its tree is and who is told, nobody can be asked."""
 
@@ -43,13 +58,15 @@ class Asking:
         self._tree: Callable[[], Tree] | None = None
         self._told: Callable[[ChatCalled], None] = _nobody
         self._purse: Purse | None = None
+        self._before, self._here = Spent(), Spent()
         self._chats: dict[Endpoint, Chat] = {}
         self._replays: dict[Path, ReplayChat] = {}
 
     def bind(self, tree: Callable[[], Tree], told: Callable[[ChatCalled], None]) -> None:
         """Say where the study stands and who puts calls on record."""
         spent = tree().chats
-        self._tree, self._told = tree, told
+        self._before = Spent(spent.tokens, spent.money)
+        self._tree, self._told = tree, partial(self._count, told)
         self._purse = Purse(self.allowance, tokens=spent.tokens, money=spent.money)
 
     def use(self, models: Models) -> None:
@@ -61,12 +78,18 @@ class Asking:
         return self.models.of(who) is not None
 
     def allowance(self) -> Allowance:
-        """What models may use up in all: the study's limits, less the money that jobs have cost."""
+        """What models may use up as far as this process counts it: the study's limits, less the money that jobs have
+        cost, and less what was asked from another notebook meanwhile."""
         assert self._tree is not None
         tree = self._tree()
         budget = tree.budget
         jobs = tree.seconds / 3600 * (budget.price_per_hour or 0.0)
-        return Allowance(budget.tokens, None if budget.money is None else budget.money - jobs)
+        tokens = max(0, tree.chats.tokens - self._before.tokens - self._here.tokens)
+        money = max(0.0, tree.chats.money - self._before.money - self._here.money)
+        return Allowance(
+            None if budget.tokens is None else budget.tokens - tokens,
+            None if budget.money is None else budget.money - jobs - money,
+        )
 
     def chat(self, who: Asker) -> Chat:
         """Somebody who answers `who`. Raises `ChatError` where no model is set."""
@@ -91,7 +114,12 @@ class Asking:
         """A process of ours made a call: its words are kept, and its cost is counted; who is told, it says itself."""
         assert self._purse is not None
         self._purse.spend(record.usage.total, record.money or 0.0)
+        self._here.add(record.usage.total, record.money)
         self._keep(record)
+
+    def _count(self, told: Callable[[ChatCalled], None], call: ChatCalled) -> None:
+        self._here.add(call.usage.total, call.money)
+        told(call)
 
     def _keep(self, record: CallRecord) -> None:
         self.log.append(record)

@@ -61,9 +61,13 @@ def _is_file_name(source: str) -> bool:
 
 
 def is_sealed(path: Path, folder: StudyFolder) -> bool:
-    """Whether reading `path` would open what is sealed: a recipe may name any file."""
-    sealed, real = folder.references("test").parent.resolve(), path.resolve()
-    return real.is_relative_to(sealed) or sealed.is_relative_to(real)
+    """Whether reading `path` would open what is sealed, in this study or in one beside it, which may have the same
+    rows: a recipe may name any file."""
+    sealed, real = folder.references("test").parent, path.resolve()
+    studies = folder.path.parent.resolve()
+    inside = real.relative_to(studies).parts if real.is_relative_to(studies) else ()
+    is_of_a_study = len(inside) > 1 and inside[1] == sealed.name
+    return is_of_a_study or real.is_relative_to(sealed.resolve()) or sealed.resolve().is_relative_to(real)
 
 
 def _model_folder(base_model: str) -> Path | None:

@@ -1,25 +1,37 @@
 """What a model's plans are held against in one study: files that are there, who can write rows and code, memory, and
-the guard of the evaluation items."""
+the guard of the evaluation items.
+
+A file may be loaded that lies below the study's data or the working directory, has no hidden part in its path, is none
+of the task's own under whatever name, belongs to no study (their calls and sealed rows are such files), and has hardly
+a row of an evaluation split among its first rows. Those that it has are for `decontaminate` to find.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
 
 from trex_nb.agents.llm.drafts import Surroundings
 from trex_nb.agents.llm.leak import guard_of
+from trex_nb.agents.tools.sealed import Sealed
 from trex_nb.core.ngrams import Hashes
 from trex_nb.core.plan import Source
 from trex_nb.core.protocols import TreeView
+from trex_nb.core.templates import parse_template
+from trex_nb.errors import TrexError
 from trex_nb.store.artifacts import StudyFolder
-from trex_nb.store.row_files import READERS
+from trex_nb.store.row_files import READERS, read_file
 from trex_nb.study.asking import Asking
-from trex_nb.study.grants import is_sealed, job_limits
+from trex_nb.study.grants import job_limits
 from trex_nb.study.own_data import OwnData
 
 _NONE = OwnData()
+_SEEN = 2000  # rows of a file that are looked at
+_SEALED_SHARE = 0.01  # of these: more is no chance
 
 
 class Around:
@@ -34,21 +46,40 @@ class Around:
     def __call__(self, tree: TreeView, sources: Sequence[Source]) -> Surroundings:
         """What plans for `tree` are held against, after `sources` were found."""
         return Surroundings(
-            has_file=self._has_file, guard=guard_of(tree, self._hashes()),
+            has_file=partial(self._has_file, tree.task.prompt), guard=guard_of(tree, self._hashes()),
             sources=[s for s in sources if not self._own.has_set(s.name)],
             can_write_rows=self._asking.has("writer"),
             can_write_code=tree.code_policy != "off" and self._asking.has("executor"),
             memory_mb=job_limits(tree.task.limits).memory_mb,
         )  # fmt: skip
 
-    def _has_file(self, name: str) -> bool:
-        """Whether a data file lies where a recipe would look for it: below the data folder of the study, or below the
-        working directory of the person, and is none of the task's own."""
+    def _has_file(self, prompt: str, name: str) -> bool:
+        """Whether a data file lies where a recipe would look for it, and may be loaded."""
         path = self._folder.train_file.parent / name
-        homes = (self._folder.train_file.parent, Path.cwd())
-        is_near = any(path.resolve().is_relative_to(home.resolve()) for home in homes)
-        is_open = not is_sealed(path, self._folder) and not self._own.has_file(path)
-        return path.suffix in READERS and is_near and is_open and path.is_file()
+        if path.suffix not in READERS or not path.is_file() or self._own.has_file(path):
+            return False
+        return self._is_open(path.resolve()) and not self._is_copy(path, prompt)
+
+    def _is_open(self, path: Path) -> bool:
+        data, studies = self._folder.train_file.parent.resolve(), self._folder.path.parent.resolve()
+        if path.is_relative_to(data):
+            return True
+        home = Path.cwd().resolve()
+        if not path.is_relative_to(home) or path.is_relative_to(studies):
+            return False
+        return not any(part.startswith(".") for part in path.relative_to(home).parts)
+
+    def _is_copy(self, path: Path, prompt: str) -> bool:
+        """Whether rows of the evaluation splits are in it, more than by chance; so is what cannot be read."""
+        hashes = self._hashes()
+        if hashes is None:
+            return False
+        sealed = Sealed(hashes, parse_template(prompt, "prompt"))
+        try:
+            found = [sealed.has("", [line.row]) for line in islice(read_file(path), _SEEN)]
+        except TrexError:
+            return True
+        return sum(found) > _SEALED_SHARE * len(found)
 
     def _hashes(self) -> Hashes | None:
         if self._sealed is None and self._folder.ngrams_file.exists():

@@ -191,6 +191,18 @@ def test_data_that_was_found_may_be_loaded(tree: Tree) -> None:
     assert "good/rows (mit)" in chat.asked[1].messages[-1].content
 
 
+@pytest.mark.parametrize("name", ["../../../home/secret.csv", "/home/secret.csv", "good/rows:../../secret.csv"])
+def test_a_data_set_that_is_called_like_a_file_is_none(name: str, tree: Tree) -> None:
+    source = Source(kind="dataset", name=name.partition(":")[0])
+
+    async def found(*_: object) -> Found:
+        return Found("", (source,))
+
+    by, _ = researcher(*[plan(ops=[{"op": "load", "source": name, "shape": "pair"}])] * 4, research=found)
+    with pytest.raises(PlansRefusedError, match=r"secret\.csv"):
+        proposed(by, tree, asked())
+
+
 def test_a_file_that_is_there_may_be_loaded(tree: Tree) -> None:
     made = proposed(researcher(plan(ops=[{"op": "load", "source": "more.jsonl", "shape": "pair"}]))[0], tree, asked())
     assert [c.field for c in made.plans[0].changes][-1] == "load"

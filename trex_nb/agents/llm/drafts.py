@@ -51,6 +51,7 @@ from trex_nb.core.training import FullTraining, LoraTraining, TrainingConfig, Un
 from trex_nb.search.observed import surrogate_of
 from trex_nb.search.space import Point, Space, space_for
 from trex_nb.search.surrogate import Surrogate
+from trex_nb.store.row_files import READERS
 
 _OP: TypeAdapter[Op] = TypeAdapter(Op)
 _ATTENTION = ("q_proj", "k_proj", "v_proj", "o_proj")
@@ -193,7 +194,9 @@ def _load(bench: Bench, draft: LoadDraft) -> Load:
     """Rows from a file that is there, or from a data set that was found: a model's word alone is no source."""
     known = {s.name for s in bench.around.sources if s.kind == "dataset"}
     is_old = any(isinstance(op, Load) and op.source == draft.source for op in bench.origin.recipe.ops)
-    if not is_old and draft.source.partition(":")[0] not in known and not bench.around.has_file(draft.source):
+    is_file = draft.source.endswith(tuple(READERS))  # and read as one, whatever a service calls its data sets
+    is_found = not is_file and draft.source.partition(":")[0] in known
+    if not is_old and not is_found and not bench.around.has_file(draft.source):
         raise Refused(f"load: {draft.source!r} is neither a data file that is there nor a data set that was found")
     if draft.shape == "template":
         if not draft.prompt or not draft.answer:
