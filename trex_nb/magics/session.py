@@ -22,6 +22,7 @@ from trex_nb.magics.grammar import PARSERS, WITH_BODY, HelpWanted, overview, par
 from trex_nb.magics.thinking import while_thinking
 from trex_nb.magics.where import notebook_path
 from trex_nb.report import html
+from trex_nb.report.words import clean
 from trex_nb.search.tree import Tree
 from trex_nb.settings import Settings
 from trex_nb.store.artifacts import studies_in
@@ -293,6 +294,7 @@ def _data_words(tree: Tree) -> str:
 
 
 def _verbatim(said: str) -> Page:
+    said = clean(said)
     return Page(said, html.said_html(said))
 
 

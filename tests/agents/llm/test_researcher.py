@@ -191,6 +191,39 @@ def test_data_that_was_found_may_be_loaded(tree: Tree) -> None:
     assert "good/rows (mit)" in chat.asked[1].messages[-1].content
 
 
+HEEDED: list[tuple[str, dict[str, Any]]] = [
+    ("higher learning rate", plan(learning_rate=8e-3)),
+    ("focus on red", plan(ops=[{"op": "mix", "weights": [{"slice": "red", "weight": 3.0}]}])),
+    ("rank 8 and rank 32", plan(r=8)),
+    ("rank 8 and rank 32", plan(r=32)),
+    ("less data but cleaner", plan(ops=[{"op": "filter", "field": "prompt", "min_chars": 3}])),
+    ("if it overfits, rank 8", plan(weight_decay=0.1)),
+    ("cosine restarts, keep the rest", plan(lr_scheduler_type="cosine")),
+    ("rank 32, keep the data", plan(r=32)),
+]
+IGNORED: list[tuple[str, dict[str, Any], str]] = [
+    ("higher learning rate", plan(learning_rate=1e-3), "more learning_rate than 0.005, and it has 0.001"),
+    ("rank 8 and rank 32", plan(r=16, weight_decay=0.1), "r 32, and it has 16"),
+    ("no warmup", plan(warmup_steps=0.01), "warmup_steps 0.0"),
+    ("half the data", plan(ops=[{"op": "sample", "n": 40}]), "share 0.5"),
+    ("rank 32, keep the data", plan(r=32, ops=[{"op": "load", "source": "more.jsonl", "shape": "pair"}]), "kept"),
+]
+
+
+@pytest.mark.parametrize(("words", "draft"), HEEDED)
+def test_words_that_leave_room_are_followed_in_more_than_one_way(words: str, draft: dict[str, Any], tree: Tree) -> None:
+    by, chat = researcher({**draft, "followed": "so"})
+    assert len(proposed(by, tree, asked(parent=1, directions=words)).plans) == 1
+    assert len(chat.asked) == 2
+
+
+@pytest.mark.parametrize(("words", "draft", "told"), IGNORED)
+def test_words_that_leave_none_are_held_to(words: str, draft: dict[str, Any], told: str, tree: Tree) -> None:
+    by, _ = researcher(*[{**draft, "followed": "so"}] * 4)
+    with pytest.raises(PlansRefusedError, match=told):
+        proposed(by, tree, asked(parent=1, directions=words))
+
+
 @pytest.mark.parametrize("name", ["../../../home/secret.csv", "/home/secret.csv", "good/rows:../../secret.csv"])
 def test_a_data_set_that_is_called_like_a_file_is_none(name: str, tree: Tree) -> None:
     source = Source(kind="dataset", name=name.partition(":")[0])
