@@ -16,7 +16,7 @@ import yaml
 from IPython.display import publish_display_data
 
 from trex_nb.core.chat import Heard
-from trex_nb.errors import CommandError, TrexError
+from trex_nb.errors import CommandError, SettingsError, TrexError
 from trex_nb.magics.config import offered_to, said_in
 from trex_nb.magics.grammar import PARSERS, WITH_BODY, HelpWanted, overview, parse
 from trex_nb.magics.thinking import while_thinking
@@ -92,8 +92,12 @@ class Session:
 
     def _take_models(self) -> None:
         """What was said of models since the last command is heeded now."""
-        if self._study is not None:
+        if self._study is None:
+            return
+        try:
             self._study.use_models(self._settings().models)
+        except SettingsError as error:  # a slip in trex.toml must not keep anybody from stopping a job
+            sys.stderr.write(f"{error.what} The models stay as they were. Try: {error.hint}\n")
 
     @property
     def _open(self) -> Study:
