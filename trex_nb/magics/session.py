@@ -59,7 +59,8 @@ class Session:
         """Carry out one `%trex` line, or `%%trex` with its cell; shows what comes of it and returns it."""
         try:
             name, arguments = parse(line)
-            self._take_models()
+            if name not in ("models", "start"):  # these read the settings themselves, and refuse a slip
+                self._take_models()
             if cell is not None:
                 _take_body(name, arguments, cell)
             return self._shown_now(getattr(self, f"_{name}")(arguments))
