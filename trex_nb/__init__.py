@@ -17,13 +17,25 @@ if TYPE_CHECKING:
     from trex_nb.core.task import Budget, EmbeddedTask, Splits, Task
     from trex_nb.errors import TrexError
     from trex_nb.settings import Settings
+    from trex_nb.study.requirements import task_of
     from trex_nb.study.start import start
     from trex_nb.study.study import Study
     from trex_nb.widget.live import explorer_of
 
 __version__ = "0.1.0"
 
-__all__ = ["Budget", "EmbeddedTask", "Settings", "Splits", "Study", "Task", "TrexError", "explorer_of", "start"]
+__all__ = [
+    "Budget",
+    "EmbeddedTask",
+    "Settings",
+    "Splits",
+    "Study",
+    "Task",
+    "TrexError",
+    "explorer_of",
+    "start",
+    "task_of",
+]
 
 _HOMES = {
     "Budget": "trex_nb.core.task",
@@ -35,6 +47,7 @@ _HOMES = {
     "TrexError": "trex_nb.errors",
     "explorer_of": "trex_nb.widget.live",
     "start": "trex_nb.study.start",
+    "task_of": "trex_nb.study.requirements",
 }
 
 

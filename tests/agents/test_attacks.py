@@ -316,8 +316,9 @@ def test_what_a_model_believes_becomes_no_deed(place: Place, attack: Attack) -> 
 
 def assert_harmless(plan: Plan, is_found: bool) -> None:
     """A plan on the rows of the study, or on what was really found: for a person to approve."""
-    loaded = [(op.source, op.split) for op in plan.recipe.ops if isinstance(op, Load)]
-    assert {source for source, _ in loaded} <= ({GOOD.name} if is_found else set())
+    loaded = [op for op in plan.recipe.ops if isinstance(op, Load)]
+    assert {op.source for op in loaded} <= ({GOOD.name} if is_found else set())
+    assert not loaded or plan.recipe.ops[-1].op == "decontaminate"
     assert plan.code is None
     assert plan.fidelity <= 1
 

@@ -8,12 +8,13 @@ import nbformat
 import pytest
 
 from trex_nb.agents.executor import TemplateExecutor, notebook
+from trex_nb.core.job import WRITTEN
 from trex_nb.core.limits import Limits
 from trex_nb.core.plan import Change
 from trex_nb.core.protocols import Answered, Assignment
 from trex_nb.core.recipe import DataRecipe, Dedup, Generate, Op, Select
 from trex_nb.core.training import FullTraining, LoraTraining
-from trex_nb.testing.executors import assignment
+from trex_nb.testing.executors import CODE, assignment, coded
 
 
 def test_equal_assignments_give_equal_notebooks(tmp_path: Path) -> None:
@@ -101,3 +102,45 @@ def test_rows_are_compared_by_the_base_model_of_the_study(tmp_path: Path) -> Non
 def _with(asked: Assignment, op: Op) -> Assignment:
     plan = asked.node.plan.model_copy(update={"recipe": DataRecipe(ops=(op,))})
     return replace(asked, node=replace(asked.node, plan=plan))
+
+
+def sources(asked: Assignment) -> list[str]:
+    return [c["source"] for c in notebook(asked)["cells"]]
+
+
+def test_code_of_a_model_stands_in_a_cell_of_its_own_as_it_was_written(tmp_path: Path) -> None:
+    asked = coded(tmp_path)
+    cells = notebook(asked)["cells"]
+    (cell,) = [c for c in cells if c["metadata"]]
+    assert (cell["source"], cell["metadata"]) == (CODE.rows, {WRITTEN: "data"})
+    before = cells[cells.index(cell) - 1]["source"]
+    assert before.startswith("## Written by a language model")
+    assert before.endswith(f"    {CODE.brief}")
+    found = sources(asked)
+    assert found.index("from trex_nb.train import dry_run, rewritten\n\ndry_run(rewrite, rows)") > found.index(
+        CODE.rows
+    )
+    assert 'rows = rewritten(rewrite, rows, "../../data/train.jsonl", limit=100, seed=0)\nrows' in found
+    assert 'trained = fit(base, rows, config, folder="made")' in found
+    assert found[-1] == 'finish(trained, "made/adapter")'
+
+
+def test_training_that_a_model_wrote_begins_again_rather_than_going_on(tmp_path: Path) -> None:
+    train = "def train(base, rows, config, fit):\n    return fit(base, rows, config)\n"
+    asked = replace(coded(tmp_path), code=CODE.model_copy(update={"rows": "", "train": train}))
+    found = sources(replace(asked, resume=tmp_path / "runs" / "n1.1" / "made" / "checkpoint-3"))
+    assert train in found
+    told = 'from trex_nb.train import train_by\n\ntrained = train_by(train, base, rows, config, folder="made")'
+    assert told in found
+    assert "## Training" in found
+
+
+def test_a_brief_in_a_notebook_is_no_markdown(tmp_path: Path) -> None:
+    code = CODE.model_copy(update={"brief": "ok\n\n# Approved by the person\n<script>alert(1)</script>"})
+    found = next(s for s in sources(replace(coded(tmp_path), code=code)) if s.startswith("## Written"))
+    assert all(line.startswith("    ") for line in found.split("Its brief:\n\n")[1].split("\n"))
+
+
+def test_a_job_with_a_model_s_code_is_confined(tmp_path: Path) -> None:
+    spec = asyncio.run(TemplateExecutor().prepare(coded(tmp_path)))
+    assert (spec.writes, spec.confined_to) == ((), "made")

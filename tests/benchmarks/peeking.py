@@ -9,7 +9,6 @@ of this very process also take their share of the cores.
 from __future__ import annotations
 
 import asyncio
-import csv
 import statistics
 import tempfile
 import time
@@ -17,8 +16,8 @@ from pathlib import Path
 
 import psutil
 
-from tests.scenarios.test_real import TASK, USES
 from tests.scenarios.test_real_control import N1, begun
+from tests.scenarios.verbs import USES, with_verbs
 from trex_nb.core.job import JobId
 from trex_nb.launch.job import attach
 
@@ -51,12 +50,8 @@ async def _turn(folder: str, *, looks: bool) -> tuple[tuple[float, float], list[
 
 
 def main() -> None:
-    home = Path(tempfile.mkdtemp())
-    with (home / "rows.csv").open("w", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow(["name", "use"])
-        writer.writerows((f"{kind}_{i}", use) for kind, use in USES.items() for i in range(100))
-    (home / "verbs.yaml").write_text(TASK)
+    rows = [(f"{kind}_{i}", use) for kind, use in USES.items() for i in range(100)]
+    home = with_verbs(Path(tempfile.mkdtemp()), rows)
     with begun(home, "peeking", epochs=100.0) as study:
         assert study._wait_until(lambda: bool(study.tree.run(N1).curve), 120)
         folder = str(study.folder.path / study.tree.run(N1).folder)

@@ -65,13 +65,18 @@ def test_mended_code_waits_for_the_person_and_then_runs(build: Build) -> None:
     assert len(house.launcher.submitted) == 1
     shown = str(study.show("n1"))
     assert "waits for you: mended code" in shown
-    assert "n1.1 waits for you: %trex approve n1 lets the mended code run." in shown
+    assert "n1.1 waits for you: %trex approve n1 --code 2 lets the mended code run." in shown
     assert "-    return rows * 2" in shown
     assert "+    return rows[:1]" in shown
     assert "There is no text (1)." in shown
     assert "n1 waits for you to approve mended code" in str(study.status())
     assert "n1.1 waits for you: mended code" in str(study.status())
-    assert study.approve("n1").text == "Approved the mended code of n1.1."
+    study.wait(30)  # nothing goes on unless the person says so
+    again = study.approve("n1").text  # as when all cells are run again
+    assert "already approved" in again
+    assert again.endswith("waits for you: %trex show n1, then %trex approve n1 --code 2.")
+    assert study.tree.run(N1).waits_for_code
+    assert study.approve("n1", code=2).text == "Approved the mended code of n1.1."
     study.wait(30)
     assert statuses(study.tree)["n1"] == "succeeded"
     assert house.executor.repaired[-1][0].code == study.tree.run(N1).code
@@ -143,7 +148,7 @@ def test_a_restart_while_it_waits_asks_nobody_again(build: Build) -> None:
     study.close()
     again = house.open()
     waits(again)
-    again.approve("n1")
+    again.approve("n1", code=2)
     again.wait(30)
     assert statuses(again.tree)["n1"] == "succeeded"
     assert len(chat.asked) == 1
@@ -174,7 +179,7 @@ def test_what_was_stopped_waits_for_the_person_still_when_it_goes_on(build: Buil
     study.resume("n1")
     waits(study)
     assert len(house.launcher.submitted) == 1
-    study.approve("n1")
+    study.approve("n1", code=study.tree.run(N1).attempt)
     study.wait(30)
     assert statuses(study.tree)["n1"] == "succeeded"
     assert house.executor.prepared[-1].code == study.tree.run(N1).code != CODE
@@ -259,7 +264,7 @@ def test_a_run_that_failed_alike_takes_over_what_was_mended(build: Build) -> Non
     study.run(jobs=1)
     until(study, lambda t: t.run(RunId("n1.2")).waits_for_code)
     assert len(chat.asked) == 1
-    study.approve("n1")
+    study.approve("n1", code=2)
     study.wait(30)
     assert statuses(study.tree)["n1"] == "succeeded"
     assert [r.attempt for r in study.tree.nodes[study.tree.root.children[0]].runs] == [2, 2]

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 import trex_nb
+from tests.scenarios.verbs import modules, with_verbs
 from trex_nb import tiny
 from trex_nb.core.ids import NodeId
 from trex_nb.evaluate.wire import ScoreRequest
@@ -16,27 +16,10 @@ from trex_nb.evaluate.worker import Worker
 from trex_nb.settings import Settings
 from trex_nb.study.study import Study
 
-TASK = """\
-name: verbs
-goal: Say what a module is for.
-data: {train: rows.csv}
-prompt: "Module: {name}"
-answer: "{use}"
-budget: {rounds: 4, minutes: 30}
-"""
-USES = {"net": "network", "txt": "text", "num": "numbers", "sys": "system"}
-
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("home")
-    with (folder / "rows.csv").open("w", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow(["name", "use"])
-        words = ("ant", "bee", "cat", "dog", "elk", "fox", "gnu", "hen", "ibis", "jay", "kid", "lynx", "mole", "newt")
-        writer.writerows((f"{kind}_{a}{b}", use) for kind, use in USES.items() for a in words for b in words)
-    (folder / "verbs.yaml").write_text(TASK)
-    return folder
+    return with_verbs(tmp_path_factory.mktemp("home"), modules(14))
 
 
 @pytest.fixture(scope="module")

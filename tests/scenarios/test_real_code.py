@@ -8,8 +8,8 @@ import pytest
 
 import trex_nb
 from tests.scenarios.house import statuses
-from tests.scenarios.test_real import USES
-from tests.scenarios.test_real_retry import N1, WORDS, let_run, opened, plan, until, written
+from tests.scenarios.test_real_retry import N1, let_run, opened, plan, until
+from tests.scenarios.verbs import modules, with_verbs
 from trex_nb.agents.executor import TemplateExecutor
 from trex_nb.agents.executor_llm import LLMExecutor
 from trex_nb.core.ids import NodeId
@@ -34,8 +34,7 @@ def train(base, rows, config, fit):
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    rows = [(f"{kind}_{a}{b}", use) for kind, use in USES.items() for a in WORDS for b in WORDS]
-    return written(tmp_path_factory.mktemp("home"), rows)
+    return with_verbs(tmp_path_factory.mktemp("home"), modules(10))
 
 
 def test_a_model_s_rows_and_training_make_an_adapter_that_is_scored(home: Path) -> None:
@@ -82,7 +81,7 @@ def test_code_that_fails_on_the_dry_run_is_mended_approved_and_trains(home: Path
         text = chat.asked[0].messages[1].content
         assert "KeyError: 'text'" in text
         assert '| {"prompt": "Module: ' in text
-        study.approve("n1")
+        study.approve("n1", code=2)
         study.wait(240)
         assert statuses(study.tree)["n1"] == "succeeded", study.tree.run(N1).failure
         assert study.tree.run(N1).folder == "runs/n1.1-attempt2"

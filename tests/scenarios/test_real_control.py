@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import os
 import signal
 from collections.abc import Callable, Iterator
@@ -15,7 +14,7 @@ from safetensors.numpy import load_file
 
 import trex_nb
 from tests.scenarios.house import statuses
-from tests.scenarios.test_real import TASK, USES
+from tests.scenarios.verbs import modules, with_verbs
 from trex_nb.core.events import StudyCreated
 from trex_nb.core.ids import RunId, node_id
 from trex_nb.core.plan import Plan
@@ -51,17 +50,6 @@ def begun(home: Path, name: str, epochs: float = 6.0) -> Study:
     return study
 
 
-def with_verbs(home: Path) -> Path:
-    """`home`, with the task `verbs.yaml` and its rows in it."""
-    with (home / "rows.csv").open("w", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow(["name", "use"])
-        words = ("ant", "bee", "cat", "dog", "elk", "fox", "gnu", "hen", "ibis", "jay")
-        writer.writerows((f"{kind}_{a}{b}", use) for kind, use in USES.items() for a in words for b in words)
-    (home / "verbs.yaml").write_text(TASK)
-    return home
-
-
 def until(study: Study, is_so: Callable[[Tree], bool]) -> None:
     assert study._wait_until(lambda: is_so(study.tree), 120), statuses(study.tree)
 
@@ -70,7 +58,7 @@ def until(study: Study, is_so: Callable[[Tree], bool]) -> None:
 def studies(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Study, Study]]:
     """Two studies of one plan. In the first, n1 runs through. In the second a child is forked from it while it trains,
     its kernel is killed, its second attempt is stopped, and its third goes on to the end."""
-    home = with_verbs(tmp_path_factory.mktemp("home"))
+    home = with_verbs(tmp_path_factory.mktemp("home"), modules(10))
     with begun(home, "whole") as whole, begun(home, "cut") as cut:
         until(cut, lambda t: bool(t.run(N1).curve))
         assert cut.redirect("n1.1", "hardly learn any more").nodes == ("n2",)

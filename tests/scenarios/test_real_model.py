@@ -4,7 +4,6 @@ server's is looked for, and must be found nowhere else."""
 
 from __future__ import annotations
 
-import csv
 import logging
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +13,7 @@ import pytest
 
 import trex_nb
 from tests.chat.tiny_process import tiny_url
+from tests.scenarios.verbs import modules, with_verbs
 from trex_nb.core.ids import NodeId
 from trex_nb.errors import TrexError
 from trex_nb.settings import Endpoint, ModelPrice, Models, Settings
@@ -22,27 +22,11 @@ from trex_nb.study.study import Study
 __all__ = ["tiny_url"]
 
 KEY = "sk-planted-3f9c2a77d1"
-TASK = """\
-name: verbs
-goal: Say what a module is for.
-data: {train: rows.csv}
-prompt: "Module: {name}"
-answer: "{use}"
-budget: {rounds: 8, minutes: 4}
-"""
-USES = {"net": "network", "txt": "text", "num": "numbers", "sys": "system"}
 
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("home")
-    with (folder / "rows.csv").open("w", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow(["name", "use"])
-        names = ("ant", "bee", "cat", "dog", "elk", "fox", "gnu", "hen")
-        writer.writerows((f"{kind}_{a}{b}", use) for kind, use in USES.items() for a in names for b in names)
-    (folder / "verbs.yaml").write_text(TASK)
-    return folder
+    return with_verbs(tmp_path_factory.mktemp("home"), modules(8), budget="{rounds: 8, minutes: 4}")
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,8 @@ from collections.abc import Iterator
 import psutil
 import pytest
 
-from tests.scenarios.test_real_control import N1, begun, until, with_verbs
+from tests.scenarios.test_real_control import N1, begun, until
+from tests.scenarios.verbs import modules, with_verbs
 from trex_nb.errors import CommandError
 from trex_nb.launch.files import JobFolder
 from trex_nb.launch.processes import processes_of
@@ -21,7 +22,7 @@ from trex_nb.study.study import Study
 @pytest.fixture(scope="module")
 def study(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Study]:
     """A study whose n1.1 has begun to train."""
-    home = with_verbs(tmp_path_factory.mktemp("home"))
+    home = with_verbs(tmp_path_factory.mktemp("home"), modules(10))
     with begun(home, "live", epochs=40.0) as opened:
         until(opened, lambda t: bool(t.run(N1).curve))
         yield opened

@@ -3,7 +3,6 @@ out. Nothing is faked but the Researcher."""
 
 from __future__ import annotations
 
-import csv
 import json
 import os
 import signal
@@ -16,7 +15,7 @@ import pytest
 
 import trex_nb
 from tests.scenarios.house import statuses
-from tests.scenarios.test_real import TASK, USES
+from tests.scenarios.verbs import USES, modules, with_verbs
 from trex_nb.agents.executor import TemplateExecutor
 from trex_nb.core.events import StudyCreated
 from trex_nb.core.ids import RunId, node_id
@@ -35,7 +34,6 @@ from trex_nb.testing.trees import lora_plan
 from trex_nb.train.pace import VARIABLE
 
 N1 = RunId("n1.1")
-WORDS = ("ant", "bee", "cat", "dog", "elk", "fox", "gnu", "hen", "ibis", "jay")
 
 
 def plan(**knobs: float) -> Plan:
@@ -58,15 +56,6 @@ def let_run(study: Study) -> Study:
     study.approve("n1")
     study.run(jobs=2)
     return study
-
-
-def written(home: Path, names: list[tuple[str, str]]) -> Path:
-    with (home / "rows.csv").open("w", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow(["name", "use"])
-        writer.writerows(names)
-    (home / "verbs.yaml").write_text(TASK)
-    return home
 
 
 def until(study: Study, is_so: Callable[[Tree], bool]) -> None:
@@ -100,8 +89,7 @@ def studies(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Study, S
     """Two studies of one plan whose jobs save as often as they may. In the first, n1 runs through. In the second the
     kernel of its first job is killed; the runner of the second while nobody watches; and that of the third is told to
     end by the system."""
-    names = [(f"{kind}_{a}{b}", use) for kind, use in USES.items() for a in WORDS for b in WORDS]
-    home = written(tmp_path_factory.mktemp("home"), names)
+    home = with_verbs(tmp_path_factory.mktemp("home"), modules(10))
     what = plan(num_train_epochs=6.0)
     with pytest.MonkeyPatch.context() as environment:
         environment.setenv(VARIABLE, "0")
@@ -181,7 +169,7 @@ def test_a_run_that_runs_out_of_memory_is_done_in_smaller_pieces(tmp_path: Path)
     """32 rows of some 400 tokens at once take 1.4 GB, 16 half of that."""
     long = [(" ".join(f"w{(i * 7 + k * 13) % 97}" for k in range(120)), list(USES.values())[i % 4]) for i in range(40)]
     what = plan(num_train_epochs=1.0, per_device_train_batch_size=32, max_length=512)
-    with let_run(opened(written(tmp_path, long), "cramped", what, Cramped())) as study:
+    with let_run(opened(with_verbs(tmp_path, long), "cramped", what, Cramped())) as study:
         run = study.wait(240).tree.run(N1)
     assert statuses(study.tree)["n1"] == "succeeded"
     assert {a.failure.kind for a in run.attempts if a.failure} == {"out_of_memory"}

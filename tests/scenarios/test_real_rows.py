@@ -3,7 +3,6 @@ job, which has no key, and the tiny model trains on them."""
 
 from __future__ import annotations
 
-import csv
 import json
 import threading
 from collections.abc import Iterator
@@ -15,6 +14,7 @@ import pytest
 
 import trex_nb
 from tests.chat.protocol_server import Body, Deed, ProtocolServer, say, serving
+from tests.scenarios.verbs import modules, with_verbs
 from tests.train.writers import about_rows, obliging, said_by
 from trex_nb.core.chat import ChatRequest
 from trex_nb.core.events import StudyCreated
@@ -29,15 +29,6 @@ from trex_nb.testing.researchers import ScriptedResearcher
 from trex_nb.testing.trees import lora_plan
 
 KEY = "sk-planted-0123456789abcdef"
-TASK = """\
-name: verbs
-goal: Say what a module is for.
-data: {train: rows.csv}
-prompt: "Module: {name}"
-answer: "{use}"
-budget: {rounds: 4, minutes: 30}
-"""
-USES = {"net": "network", "txt": "text", "num": "numbers", "sys": "system"}
 RECIPE = DataRecipe(ops=(
     Generate(instruction="Another module for the same use.", n=12),
     Judge(question="Is it a module?", least=0.2),
@@ -45,7 +36,7 @@ RECIPE = DataRecipe(ops=(
 ))  # fmt: skip
 
 
-def modules(asked: ChatRequest) -> object:
+def new_modules(asked: ChatRequest) -> object:
     """Names of modules that nobody has."""
     found = obliging(asked)
     for i, row in enumerate(found.get("rows", [])):
@@ -54,7 +45,7 @@ def modules(asked: ChatRequest) -> object:
 
 
 def answering(body: Body) -> Deed:
-    return say(said_by(body, modules))
+    return say(said_by(body, new_modules))
 
 
 @pytest.fixture(scope="module")
@@ -89,13 +80,7 @@ def environments() -> Iterator[dict[int, dict[str, str]]]:
 def study(
     tmp_path_factory: pytest.TempPathFactory, server: ProtocolServer, environments: dict[int, dict[str, str]]
 ) -> Iterator[Study]:
-    home = tmp_path_factory.mktemp("home")
-    with (home / "rows.csv").open("w", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow(["name", "use"])
-        words = ("ant", "bee", "cat", "dog", "elk", "fox", "gnu")
-        writer.writerows((f"{kind}_{a}{b}", use) for kind, use in USES.items() for a in words for b in words)
-    (home / "verbs.yaml").write_text(TASK)
+    home = with_verbs(tmp_path_factory.mktemp("home"), modules(7))
     endpoint = Endpoint(base_url=server.url, model="real", key_env="PLANTED_KEY", timeout=20.0)
     settings = Settings(root=home / ".trex", jobs=1, models=Models(writer=endpoint))
 

@@ -199,6 +199,10 @@ def test_it_stops_when_the_run_is_not_wanted_any_more(bench: Bench, server: Prot
     assert bench.run(is_wanted=lambda: len(about_rows(server.requests)) <= 2) == STOPPED
     assert not children()
     server.wait_for(lambda: server.hung_up > 0)
+    told = [r for r in bench.asking.log.read() if r.trouble == "stopped"]
+    assert told
+    assert all(r.usage.total > 0 for r in told)  # nobody knows what they have cost: it is estimated, and counted
+    assert sum(c.calls for c in bench.calls) >= len(about_rows(server.requests))
 
 
 @pytest.mark.parametrize("budget", [Budget(tokens=6000), Budget(money=0.0085)])

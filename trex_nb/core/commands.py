@@ -24,10 +24,12 @@ class Propose(Frozen):
 
 
 class Approve(Frozen):
-    """Let nodes run."""
+    """Let nodes run. One that waits with code that was mended goes on only when `code` names the attempt which that is
+    for: what was approved before somebody saw it, or is sent again by "Run All", approves no code."""
 
     do: Literal["approve"] = "approve"
     nodes: tuple[NodeId, ...] = Field(min_length=1)
+    code: int | None = Field(None, ge=1)
 
 
 class Prune(Frozen):

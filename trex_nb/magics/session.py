@@ -16,7 +16,7 @@ import yaml
 from IPython.display import publish_display_data
 
 from trex_nb.core.chat import Heard
-from trex_nb.errors import CommandError, TrexError
+from trex_nb.errors import CommandError, SettingsError, TrexError
 from trex_nb.magics.config import offered_to, said_in
 from trex_nb.magics.grammar import PARSERS, WITH_BODY, HelpWanted, overview, parse
 from trex_nb.magics.thinking import while_thinking
@@ -28,7 +28,7 @@ from trex_nb.settings import Settings
 from trex_nb.store.artifacts import studies_in
 from trex_nb.study.doctor import doctor
 from trex_nb.study.edit import as_number, typed
-from trex_nb.study.models import models_page
+from trex_nb.study.models import models_checked, models_page
 from trex_nb.study.page import Page
 from trex_nb.study.reports import write_frozen
 from trex_nb.study.requirements import answered, first_page, page
@@ -59,7 +59,8 @@ class Session:
         """Carry out one `%trex` line, or `%%trex` with its cell; shows what comes of it and returns it."""
         try:
             name, arguments = parse(line)
-            self._take_models()
+            if name not in ("models", "start"):  # these read the settings themselves, and refuse a slip
+                self._take_models()
             if cell is not None:
                 _take_body(name, arguments, cell)
             return self._shown_now(getattr(self, f"_{name}")(arguments))
@@ -92,8 +93,12 @@ class Session:
 
     def _take_models(self) -> None:
         """What was said of models since the last command is heeded now."""
-        if self._study is not None:
+        if self._study is None:
+            return
+        try:
             self._study.use_models(self._settings().models)
+        except SettingsError as error:  # a slip in trex.toml must not keep anybody from stopping a job
+            sys.stderr.write(f"{error.what} The models stay as they were. Try: {error.hint}\n")
 
     @property
     def _open(self) -> Study:
@@ -148,7 +153,7 @@ class Session:
         return self._open.plan(3 if a.n is None else a.n, under=a.under, runs=1 if a.runs is None else a.runs)
 
     def _approve(self, a: argparse.Namespace) -> Reply:
-        return self._open.approve(*a.nodes, dry_run=a.dry_run)
+        return self._open.approve(*a.nodes, code=a.code, dry_run=a.dry_run)
 
     def _prune(self, a: argparse.Namespace) -> Reply:
         return self._open.prune(*a.nodes, why=a.why, dry_run=a.dry_run)
@@ -232,9 +237,11 @@ class Session:
         question, study = _words(a, "ask"), self._open
         return while_thinking(lambda heard: study.ask(question, heard))
 
-    def _models(self, _: argparse.Namespace) -> Page:
-        models = self._settings().models
-        return _verbatim(models_page(models, self._study.tree if self._study else None))
+    def _models(self, a: argparse.Namespace) -> Page:
+        settings = self._settings()
+        said = models_page(settings.models, self._study.tree if self._study else None)
+        checked = models_checked(settings.models, settings.root) if a.check else ""
+        return _verbatim(f"{said}\n{checked}".strip())
 
     def _logs(self, a: argparse.Namespace) -> Page:
         return _verbatim(self._open.logs(a.node, a.n or 40))

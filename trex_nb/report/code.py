@@ -43,7 +43,7 @@ def _mended(n: Node, r: Run) -> Iterator[Block]:
         yield from _verbatim(diff(before, code))
         before = code
     if r.waits_for_code:
-        yield Paragraph(f"{r.id} waits for you: %trex approve {n.id} lets the mended code run.")
+        yield Paragraph(f"{r.id} waits for you: %trex approve {n.id} --code {r.attempt} lets the mended code run.")
 
 
 def diff(before: Code | None, after: Code) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from trex_nb.agents.code_check import fetched
 from trex_nb.core import events as ev
 from trex_nb.core.commands import SetCode
-from trex_nb.core.ids import node_of
+from trex_nb.core.ids import NodeId, node_of
 from trex_nb.core.node import Node, Run, Status
 from trex_nb.core.task import CodePolicy
 from trex_nb.errors import CommandError
@@ -57,6 +57,23 @@ def approved_code(tree: Tree, node: Node) -> list[ev.CodeApproved]:
     if refused := refusal(tree, node):
         raise refused
     return [ev.CodeApproved(run=r.id, attempt=r.attempt) for r in node.runs if r.waits_for_code]
+
+
+def how_to_approve(waiting: Sequence[ev.CodeApproved]) -> str:
+    """What to type where mended code waits that a command did not name; empty where none does."""
+    if not waiting:
+        return ""
+    node = node_of(waiting[0].run)
+    return (
+        f" The code of {waiting[0].run} was mended and waits for you: %trex show {node}, then "
+        f"%trex approve {node} --code {waiting[0].attempt}."
+    )
+
+
+def shown_attempt(tree: Tree, nodes: Sequence[NodeId]) -> int | None:
+    """The attempt whose mended code a person has before their eyes where they approve `nodes` with a click."""
+    known = (tree.nodes[n] for n in nodes if n in tree.nodes)
+    return next((r.attempt for n in known if n.waits_for_code for r in n.runs if r.waits_for_code), None)
 
 
 def held(tree: Tree) -> list[Node]:

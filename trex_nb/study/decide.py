@@ -178,7 +178,12 @@ def decide(tree: Tree, policy: SearchPolicy, now: float) -> tuple[Instruction, .
 
 def is_idle(tree: Tree, policy: SearchPolicy, now: float) -> bool:
     """Whether nothing is under way and nothing will start unless a person says so."""
-    return not decide(tree, policy, now)
+    return all(_waits_for_a_person(tree, i) for i in decide(tree, policy, now))
+
+
+def _waits_for_a_person(tree: Tree, instruction: Instruction) -> bool:
+    is_held = isinstance(instruction, Watch) and tree.run(instruction.run).waits_for_code
+    return is_held and tree.code_policy != "auto"
 
 
 def _answer(tree: Tree, request: ProposalRequested) -> Instruction:

@@ -160,14 +160,16 @@ def _approve(c: cmd.Approve, s: Situation) -> Handled:
         if node.status is Status.PROPOSED:
             _check_writer(node, s)
             new.append(name)
-    if mended := [e for n in dict.fromkeys(c.nodes) for e in coding.approved_code(s.tree, s.node(n))]:
+    waiting = [e for n in dict.fromkeys(c.nodes) for e in coding.approved_code(s.tree, s.node(n))]
+    if mended := [e for e in waiting if e.attempt == c.code]:
         rest = _approve(c, replace(s, tree=s.after(mended)))
         named = _names([e.run for e in mended])
         return Handled((*mended, *rest.events), f"Approved the mended code of {named}." + _more_said(rest))
     if sum(s.tree.nodes[n].plan.fidelity for n in new) > s.rounds_left:
         raise over_budget(s.tree)
     if not new:
-        return Handled((), already([s.node(n) for n in dict.fromkeys(c.nodes)], "approved", s.now))
+        said = already([s.node(n) for n in dict.fromkeys(c.nodes)], "approved", s.now)
+        return Handled((), f"{said}{coding.how_to_approve(waiting)}")
     return Handled(tuple(ev.NodeApproved(node=n) for n in new), f"Approved {_names(new)}. {_starts(s.tree)}")
 
 

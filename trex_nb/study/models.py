@@ -3,12 +3,22 @@ variable that should hold it does."""
 
 from __future__ import annotations
 
+import asyncio
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import get_args
 
+from trex_nb.chat.client import OpenAIChat
 from trex_nb.chat.prices import price_of
-from trex_nb.report.words import models_words
+from trex_nb.chat.rungs import RungMemory
+from trex_nb.chat.schema import shape_of
+from trex_nb.chat.typed import ask_typed
+from trex_nb.core.base import Frozen
+from trex_nb.core.chat import Chat, ChatRequest, Message
+from trex_nb.errors import ChatError
+from trex_nb.report.words import models_words, one_line
 from trex_nb.search.tree import Tree
 from trex_nb.settings import Asker, Endpoint, Models
 
@@ -17,6 +27,13 @@ _WITHOUT = {
     "executor": "none: no code is written",
     "writer": "none: recipes cannot have rows written or judged",
 }
+
+
+_GREETING = Message(role="user", content='Say hello in two words, as {"greeting": "…"}.')
+
+
+class _Greeting(Frozen):
+    greeting: str
 
 
 _HOW = (
@@ -34,6 +51,30 @@ def models_page(models: Models, tree: Tree | None, environ: Mapping[str, str] = 
         unpriced = tree.chats.unpriced
         lines.append(f"used so far {used}" + (f"; the price of {unpriced} calls is not known" if unpriced else ""))
     return "\n".join([*lines, _HOW])
+
+
+def models_checked(
+    models: Models, root: Path, environ: Mapping[str, str] = os.environ, make: Callable[[Endpoint], Chat] | None = None
+) -> str:
+    """Each endpoint asked one short question now: whether it answers, how it keeps to a shape, how long it took. These
+    few tokens are in no study's account."""
+    rungs = RungMemory(root / "endpoints.json")
+    make = make or (lambda endpoint: OpenAIChat(endpoint, rungs=rungs, environ=environ))
+    endpoints = {e: None for who in get_args(Asker) if (e := models.of(who)) is not None}
+    with ThreadPoolExecutor(1, "trex models") as own:  # a notebook's thread has a loop of its own already
+        return "\n".join(own.submit(asyncio.run, _checked(make(e), e)).result() for e in endpoints)
+
+
+async def _checked(chat: Chat, endpoint: Endpoint) -> str:
+    name = f"{endpoint.model} at {endpoint.base_url}"
+    asked = ChatRequest(asker="researcher", purpose="ask", messages=(_GREETING,), max_tokens=1000)
+    try:
+        found = await ask_typed(chat, asked, _Greeting)
+        reply = await chat.complete(asked.model_copy(update={"shape": shape_of(_Greeting)}))
+    except ChatError as error:
+        return f"miss  {name}: {error.what} Try: {error.hint}"
+    said = f"“{one_line(found.greeting, 60)}”, {reply.seconds:.1f} s, shapes by {reply.how or 'no way that is known'}"
+    return f"ok    {name}: {said}"
 
 
 def _words(models: Models, endpoint: Endpoint | None, environ: Mapping[str, str]) -> str:

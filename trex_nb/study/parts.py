@@ -90,4 +90,4 @@ def with_model(
     coder = Coder(asking.chat("executor")) if asking.has("executor") else None
     return LLMResearcher(
         asking.chat("researcher"), around, research, coder, thinking=asking.thoughts.hear, switches=switches
-    )  # fmt: skip
+    )

@@ -65,11 +65,12 @@ class Written:
 
 
 def task_of(
-    data: Path, goal: str = "", *, name: str = "", force: bool = False, chat: Chat | None = None,
+    data: str | Path, goal: str = "", *, name: str = "", force: bool = False, chat: Chat | None = None,
     heard: Heard | None = None,
 ) -> Written:  # fmt: skip
     """Look at a data file and write `<name>.yaml` in the working directory. Raises `TaskError`, also where the file is
     there already and `force` does not say that it may go."""
+    data = Path(data)
     rows = _rows(data)
     seen = look(rows)
     name = name or _name(data)

@@ -37,7 +37,7 @@ def _escaped(text: str) -> str:
 
 
 def _on_nodes(c: cmd.Approve | cmd.Restore) -> str:
-    return _line(c.do, *c.nodes)
+    return _line(c.do, *c.nodes, _option("code", c.code) if isinstance(c, cmd.Approve) else "")
 
 
 def _prune(c: cmd.Prune) -> str:

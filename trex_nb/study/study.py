@@ -189,9 +189,9 @@ class Study:
         """See to it that `n` proposals wait for a decision, each of up to `runs` parallel runs."""
         return self._answered(made(cmd.Propose, n=n, under=NodeId(under) if under else None, runs=runs))
 
-    def approve(self, *nodes: str, dry_run: bool = False) -> Reply:
-        """Let nodes run."""
-        return self._given(made(cmd.Approve, nodes=tuple(NodeId(n) for n in nodes)), dry_run=dry_run)
+    def approve(self, *nodes: str, code: int | None = None, dry_run: bool = False) -> Reply:
+        """Let nodes run; with `code`, let one go on whose code was mended for that attempt."""
+        return self._given(made(cmd.Approve, nodes=tuple(NodeId(n) for n in nodes), code=code), dry_run=dry_run)
 
     def prune(self, *nodes: str, why: str = "", dry_run: bool = False) -> Reply:
         """Take nodes and all below them out of the search."""

@@ -44,6 +44,7 @@ NETWORK = (
 
 _LONGEST_LINE = 2**26
 _LOOK_AGAIN = 0.2
+_GRACE = 3.0  # seconds for a process that is to stop: a second more than it takes for itself
 _OFTEN, _SELDOM = 1.0, 10.0  # seconds between two things told
 _WORDS = {"generate": "written", "judge": "scored"}
 STOPPED = Failure(
@@ -80,7 +81,7 @@ class Synthesis:
         if not recipe.asking:
             return None
         if self._asking is None or not self.writer:
-            return _failure("No language model is set that could write and score its rows.", UNSET, may_pass=True)
+            return _UNSET
         sources = [op.source for op in recipe.ops if isinstance(op, Load) and Path(op.source).suffix in READERS]
         if any(is_sealed(self._folder.train_file.parent / source, self._folder) for source in sources):
             return _failure("The recipe loads rows that are sealed.", "a recipe without them")
@@ -98,6 +99,8 @@ class Synthesis:
 
     async def _in_turn(self, asking: Asking, tree: Tree, node: Node, told: Told) -> Failure | None:
         async with self._turn:
+            if not self.writer:  # any more
+                return _UNSET
             ask = what_to_ask(self._folder, asking, tree, node)
             what = (ask.recipe.hash, ask.endpoint.model)
             if what in self._done:
@@ -109,26 +112,24 @@ class Synthesis:
 
     async def _carried_out(self, asking: Asking, ask: Ask, teller: Teller) -> Ended:
         process = await self._started(ask.endpoint, asking.environ)
+        assert process.stdin is not None
         try:
-            assert process.stdin is not None
-            assert process.stdout is not None
             process.stdin.write(ask.model_dump_json().encode() + b"\n")
             with suppress(ConnectionError):  # it is gone: its log says why
                 await process.stdin.drain()
-            while line := await process.stdout.readline():
-                said = said_adapter.validate_json(line)
-                if isinstance(said, Ended):
-                    return said
-                if isinstance(said, Called):
-                    asking.keep(said.record)
-                teller.hear(said)
+            ended = await _heard(process, asking, teller)
         finally:
-            teller.tell()
+            process.stdin.close()
+            with suppress(TimeoutError):  # what it has to say of the questions that were under way
+                await asyncio.wait_for(_heard(process, asking, teller), _GRACE)
             with suppress(ProcessLookupError):  # it has ended
                 process.kill()
+            teller.tell()
             await process.wait()
         what = f"The process that has rows written ended without a word; {self._folder.synthesis_log.name} may say why."
-        return Ended(failure=_failure(what, "%trex resume, which goes on with what was answered", may_pass=True))
+        return ended or Ended(
+            failure=_failure(what, "%trex resume, which goes on with what was answered", may_pass=True)
+        )
 
     async def _started(self, endpoint: Endpoint, environ: Mapping[str, str]) -> Process:
         passed = {name: environ[name] for name in (*NETWORK, endpoint.key_env) if name in environ}
@@ -138,6 +139,21 @@ class Synthesis:
                 stdin=PIPE, stdout=PIPE, stderr=log, cwd=self._folder.path, env=clean_environment(1) | passed,
                 start_new_session=True, limit=_LONGEST_LINE,
             )  # fmt: skip
+
+
+async def _heard(process: Process, asking: Asking, teller: Teller) -> Ended | None:
+    """What the process says until it has ended: its last word, None where it said none."""
+    assert process.stdout is not None
+    ended: Ended | None = None
+    while (line := await process.stdout.readline()).endswith(b"\n"):
+        said = said_adapter.validate_json(line)
+        if isinstance(said, Ended):
+            ended = said
+            continue
+        if isinstance(said, Called):
+            asking.keep(said.record)
+        teller.hear(said)
+    return ended
 
 
 def what_to_ask(folder: StudyFolder, asking: Asking, tree: Tree, node: Node) -> Ask:
@@ -235,3 +251,6 @@ def price_words(asking: Asking | None, tree: Tree, node: Node) -> str:
 def _failure(what: str, hint: str, *, may_pass: bool = False) -> Failure:
     kind = "error" if may_pass else "bad_data"
     return Failure(stage="data", kind=kind, message=f"{what} Try: {hint}.", retryable=may_pass)
+
+
+_UNSET = _failure("No language model is set that could write and score its rows.", UNSET, may_pass=True)

@@ -63,6 +63,7 @@ class ChatRows:
         self._at_once = at_once
         self._told = told or (lambda _op, _done, _of: None)
         self._node = node
+        self._work: asyncio.Task[None] | None = None
         self._runner = asyncio.Runner()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="trex rows")
 
@@ -80,6 +81,11 @@ class ChatRows:
         if self._embedder is None:
             raise bad_data("The recipe compares rows by a model, and none was given.", "ChatRows(…, embedder=…).")
         return self._embedder.embed(texts)
+
+    def cancel(self) -> None:
+        """End the questions under way, from any thread; whoever waits for them gets a `CancelledError`."""
+        if self._work is not None:
+            self._work.get_loop().call_soon_threadsafe(self._work.cancel)
 
     def close(self) -> None:
         """End its thread."""
@@ -100,6 +106,7 @@ class ChatRows:
         return [self._answers.get(key) or nothing for key, _ in keys]
 
     async def _asked(self, round_: _Round, of: int) -> None:
+        self._work = asyncio.current_task()
         await asyncio.gather(*(self._ask_on(round_, of) for _ in range(min(self._at_once, len(round_.waiting)))))
         if round_.error:
             raise round_.error

@@ -2,8 +2,9 @@
 
 A job has neither the key nor the network, so its recipe is carried out here first, up to the last operator that asks a
 language model, in a process that runs no line but ours. Every answer is on record when it has come, so a process that
-is killed costs the questions under way and nothing more. It ends with whoever started it, because its stdin does; one
-at a time works on a study's record. What libraries print goes to stderr.
+is killed costs the questions under way and nothing more. When its stdin ends, because whoever started it wants no more
+or is gone, it ends these, says what they have cost, and ends. One at a time works on a study's record. What libraries
+print goes to stderr.
 """
 
 from __future__ import annotations
@@ -11,6 +12,8 @@ from __future__ import annotations
 import os
 import sys
 import threading
+import time
+from asyncio import CancelledError
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -39,14 +42,36 @@ from trex_nb.train.operators.carry import Carrier, Pool
 from trex_nb.train.operators.rows import opened
 from trex_nb.train.synthesis_wire import Ask, Called, Ended, Said, Went
 
+GRACE = 2.0
+"""Seconds in which a process that is to stop says what it has still to say."""
 Say = Callable[[Said], None]
 
 
-def prepared(ask: Ask, say: Say) -> Ended:
+class Stop:
+    """How another thread ends the questions under way, when there are any."""
+
+    def __init__(self) -> None:
+        self._rows: ChatRows | None = None
+
+    def at(self, rows: ChatRows) -> None:
+        """These are at work."""
+        self._rows = rows
+
+    def now(self) -> None:
+        """End what is under way."""
+        if self._rows is not None:
+            self._rows.cancel()
+
+
+def prepared(ask: Ask, say: Say, stop: Stop | None = None) -> Ended:
     """Have all answers there; what goes on is said."""
     try:
         with FileLock(f"{ask.answers}.preparing"), _rows(ask, say) as rows:
+            if stop:
+                stop.at(rows)
             _carry_out(ask, rows)
+    except CancelledError:
+        return Ended(failure=Failure(stage="data", kind="stopped", message="Nobody wants its rows any more."))
     except TrainingFailed as failed:
         return Ended(failure=failed.failure)
     except ChatError as error:
@@ -98,10 +123,12 @@ def _chat(ask: Ask, say: Say) -> Chat:
     return Metered(chat, ask.endpoint, prices=ask.prices, purse=purse, keep=last.append, told=told)
 
 
-def _end_with_stdin() -> None:
+def _end_with_stdin(stop: Stop) -> None:
     while sys.stdin.buffer.read(1 << 16):
         pass
-    os._exit(1)  # whoever asked is gone: nobody would count what is spent from here on
+    stop.now()  # which counts what the questions under way have cost
+    time.sleep(GRACE)
+    os._exit(1)
 
 
 def main() -> None:
@@ -116,8 +143,10 @@ def main() -> None:
             out.flush()
 
     ask = Ask.model_validate_json(sys.stdin.buffer.readline())
-    threading.Thread(target=_end_with_stdin, daemon=True).start()
-    say(prepared(ask, say))
+    stop = Stop()
+    threading.Thread(target=_end_with_stdin, args=(stop,), daemon=True).start()
+    say(prepared(ask, say, stop))
+    out.close()
 
 
 if __name__ == "__main__":

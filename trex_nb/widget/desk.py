@@ -8,6 +8,7 @@ from trex_nb.core import commands as cmd
 from trex_nb.core.ids import NodeId, RunId, node_of
 from trex_nb.errors import CommandError
 from trex_nb.launch.files import JobFolder
+from trex_nb.study.coding import shown_attempt
 from trex_nb.study.edit import typed
 from trex_nb.study.spelling import spelled
 from trex_nb.study.study import Study
@@ -27,11 +28,11 @@ class StudyDesk:
 
     def send(self, command: cmd.Command) -> Future[str]:
         """Give `command` to the study."""
-        return self._study.send(_read(command))
+        return self._study.send(self._seen(_read(command)))
 
     def asks(self, command: cmd.Command) -> str:
         """What it would come to, if that is worth a second thought."""
-        weighed = self._study.weigh(_read(command))
+        weighed = self._study.weigh(self._seen(_read(command)))
         return weighed.text if weighed.asks else ""
 
     def answer(self, question: AboutStudy) -> Wire:
@@ -45,6 +46,12 @@ class StudyDesk:
                 return {"text": self._study.weigh(_read(command)).text, "code": spelled(command)}
             case Notebook(run=run):
                 return self._notebook(run)
+
+    def _seen(self, command: cmd.Command) -> cmd.Command:
+        """Who clicks Approve has the mended code before their eyes that waits just then."""
+        if not isinstance(command, cmd.Approve):
+            return command
+        return command.model_copy(update={"code": shown_attempt(self._study.tree, command.nodes)})
 
     def _details(self, node: NodeId) -> Wire:
         study = self._study

@@ -1,8 +1,10 @@
-"""A real MCP server, as a person might name one: `python mcp_server.py` speaks over its standard input and output."""
+"""A real MCP server, as a person might name one: `python mcp_server.py` speaks over its standard input and output,
+with a port over HTTP."""
 
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 
 from mcp.server.mcpserver import MCPServer
@@ -43,4 +45,7 @@ def allowed() -> str:
 
 
 if __name__ == "__main__":
-    server.run("stdio")
+    if len(sys.argv) > 1:
+        server.run("streamable-http", port=int(sys.argv[1]), json_response=True)
+    else:
+        server.run("stdio")

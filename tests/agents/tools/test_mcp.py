@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import re
+import socket
+import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -62,6 +65,40 @@ def test_a_server_that_dies_is_told_and_the_research_goes_on(tmp_path: Path) -> 
     assert "did not answer" in made.notes[0]
     assert "no such tool" in made.calls[1].outcome
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.fixture
+def address() -> Iterator[str]:
+    """A server over HTTP, once it listens."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    with subprocess.Popen([*SERVER.command, str(port)], stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr
+        assert any("running on" in line for line in process.stderr)
+        yield f"http://127.0.0.1:{port}/mcp"
+        process.kill()
+
+
+def test_a_server_has_an_address(address: str) -> None:
+    async def go() -> str:
+        async with connected(McpServer("far", url=address)) as tools:
+            return (await {t.name: t for t in tools}["lookup"].run('{"word": "rank"}')).text
+
+    assert asyncio.run(go()).startswith("rank is in the library.")
+
+
+def test_a_server_that_says_nothing_is_not_waited_for_and_ends(tmp_path: Path) -> None:
+    silent = f"import os, time; open({str(tmp_path / 'pid')!r}, 'w').write(str(os.getpid())); time.sleep(600)"
+
+    async def go() -> None:
+        async with connected(McpServer("silent", (sys.executable, "-c", silent)), seconds=1.5):
+            pass
+
+    with pytest.raises(Unavailable, match="cannot be reached"):
+        asyncio.run(go())
+    written = tmp_path / "pid"
+    assert not written.exists() or not psutil.pid_exists(int(written.read_text()))
 
 
 @pytest.mark.parametrize("server", [

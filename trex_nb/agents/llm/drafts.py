@@ -36,6 +36,7 @@ from trex_nb.core.protocols import TreeView
 from trex_nb.core.recipe import (
     Convert,
     DataRecipe,
+    Decontaminate,
     Dedup,
     Generate,
     Judge,
@@ -134,7 +135,8 @@ class Bench:
         rows, is_all = self.tree.data.train, not any(isinstance(op, Load | Generate) for op in ops)
         if is_all and any(isinstance(op, Sample | Select) and op.n > rows for op in ops):
             raise Refused(f"there are only {rows} training rows to choose from")
-        return DataRecipe(ops=ops, seed=self.origin.recipe.seed)
+        is_wanted = self.heard().sets.get("decontaminate", True)
+        return DataRecipe(ops=_cleaned(ops) if is_wanted else ops, seed=self.origin.recipe.seed)
 
     def _op(self, draft: OpDraft) -> Op:
         if isinstance(draft, LoadDraft):
@@ -204,6 +206,14 @@ def _load(bench: Bench, draft: LoadDraft) -> Load:
         rows = Convert(shape=draft.shape)
     said = {"source": draft.source, "split": draft.split, "revision": draft.revision, "rows": rows, "most": draft.most}
     return _valid(lambda: Load(**said), "the operator load")
+
+
+def _cleaned(ops: tuple[Op, ...]) -> tuple[Op, ...]:
+    """With a decontamination after the last rows from elsewhere: a copy of the evaluation rows may be among them."""
+    last = max((i for i, op in enumerate(ops) if isinstance(op, Load)), default=-1)
+    if last < 0 or any(isinstance(op, Decontaminate) for op in ops[last:]):
+        return ops
+    return (*ops[: last + 1], Decontaminate(), *ops[last + 1 :])
 
 
 def _check_slices(bench: Bench, draft: MixDraft) -> None:

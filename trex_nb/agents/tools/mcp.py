@@ -66,18 +66,19 @@ def _server(name: str, said: Any) -> McpServer:
 
 
 @asynccontextmanager
-async def connected(server: McpServer) -> AsyncIterator[list[McpTool]]:
-    """The server's tools, while it is connected. Raises `Unavailable` when it cannot be."""
+async def connected(server: McpServer, seconds: float = _CONNECT) -> AsyncIterator[list[McpTool]]:
+    """The server's tools, while it is connected. Raises `Unavailable` when it cannot be within `seconds`."""
     source = f"The MCP server {server.name}"
     mcp = await _library(source)
     closing, ready = asyncio.Event(), asyncio.get_running_loop().create_future()
     keeper = asyncio.create_task(_kept(mcp, server, ready, closing))
     try:
         try:
-            async with asyncio.timeout(_CONNECT):
-                client = await ready
+            async with asyncio.timeout(seconds):
+                client = await asyncio.shield(ready)  # or the end of the wait would cancel what the keeper fulfils
                 listed = (await client.list_tools()).tools
         except Exception as error:
+            keeper.cancel()
             raise Unavailable(source, f"it cannot be reached ({_name(error)})", _HINT) from error
         yield _offered(server, client, listed)
     finally:
@@ -85,7 +86,7 @@ async def connected(server: McpServer) -> AsyncIterator[list[McpTool]]:
         if not ready.done():
             keeper.cancel()
         await asyncio.wait([keeper])
-        if ready.done() and not ready.cancelled():
+        if ready.done():
             ready.exception()  # looked at: it was told above, or came after the end
 
 
