@@ -121,3 +121,16 @@ def test_a_repeat_runs_the_code_too(build: Build) -> None:
     study.wait(30)
     assert house.executor.prepared[-1].run == RunId("n1.2")
     assert house.executor.prepared[-1].code == CODE
+
+
+def test_code_that_is_switched_off_is_not_repeated_and_what_was_let_run_is_named(build: Build) -> None:
+    study = with_plans(build(), coded(2), coded(4)).open()
+    study.plan(2)
+    study.approve("n1")
+    study.run(jobs=1)
+    study.wait(30)
+    study.pause()
+    study.approve("n2")
+    assert study.code("off").text.endswith("Let run already: n2; %trex prune n2 ends that.")
+    with pytest.raises(CommandError, match="switched off"):
+        study.repeat("n1")

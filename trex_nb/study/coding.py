@@ -28,7 +28,10 @@ _ABOUT: dict[CodePolicy, str] = {
 def set_code(c: SetCode, tree: Tree) -> tuple[tuple[ev.Event, ...], str]:
     """Events and the answer."""
     events = (ev.CodePolicyChosen(policy=c.policy),) if c.policy != tree.code_policy else ()
-    return events, f"Code {c.policy}: {_ABOUT[c.policy]}."
+    let_run = (Status.APPROVED, Status.RUNNING)
+    under_way = [n.id for n in tree.nodes.values() if n.plan.code and n.status in let_run and not tree.is_pruned(n.id)]
+    hint = f" Let run already: {', '.join(under_way)}; %trex prune {under_way[0]} ends that." if under_way else ""
+    return events, f"Code {c.policy}: {_ABOUT[c.policy]}.{hint if c.policy == 'off' else ''}"
 
 
 def runs_unasked(tree: Tree, node: Node) -> bool:

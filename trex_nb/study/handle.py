@@ -393,7 +393,8 @@ def _stop(c: cmd.Stop, s: Situation) -> Handled:
 
 
 def _repeat(c: cmd.Repeat, s: Situation) -> Handled:
-    s.node(c.node)
+    if refused := coding.refusal(s.tree, s.node(c.node)):
+        raise refused
     events, text = finalize.repeat(c, s.tree, s.jobs)
     return _unless_spent(s, Handled(events, text))
 
