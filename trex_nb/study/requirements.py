@@ -188,11 +188,10 @@ def apart(make: Callable[[], Coroutine[Any, Any, T]]) -> T:
     """What a coroutine returns, run on a thread of its own: a notebook's has a loop running already. An interrupt here
     cancels it there."""
     loop = asyncio.new_event_loop()
-    with closing(loop), ThreadPoolExecutor(1) as pool:  # closed when the thread is done with it
+    with closing(loop), ThreadPoolExecutor(1) as pool:  # the thread ends first, then the loop is closed
         task = loop.create_task(make())
-        done = pool.submit(loop.run_until_complete, task)
         try:
-            return done.result()
+            return pool.submit(loop.run_until_complete, task).result()
         except BaseException:
             loop.call_soon_threadsafe(task.cancel)
             raise
