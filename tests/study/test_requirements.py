@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import signal
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -145,6 +147,37 @@ def test_a_coroutine_runs_apart_even_where_a_loop_runs() -> None:
         return apart(inner)
 
     assert asyncio.run(outer()) == apart(inner) == "done"
+
+
+def test_a_model_goes_over_it_where_a_loop_runs_as_in_a_notebook() -> None:
+    async def cell() -> Written:
+        return drafted("", chat=ScriptedChat(GOOD))
+
+    assert "Drafted by rules, gone over by the model." in asyncio.run(cell()).said
+
+
+def test_an_interrupt_here_cancels_it_there() -> None:
+    begun, is_cancelled = threading.Event(), threading.Event()
+
+    async def endless() -> None:
+        begun.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            is_cancelled.set()
+
+    def press_stop() -> None:
+        begun.wait(20)
+        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # what runs in the background ignores it
+    threading.Thread(target=press_stop, daemon=True).start()
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            apart(endless)
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert is_cancelled.is_set()
 
 
 def test_what_goes_wrong_apart_goes_wrong_here() -> None:

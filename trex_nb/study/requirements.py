@@ -178,22 +178,20 @@ def _over(
     if chat is None:
         return made, ("Drafted by rules: no language model is set.",)
     try:
-        return asyncio.run(gone_over(chat, made, seen, rows, goal, heard)), (
-            "Drafted by rules, gone over by the model.",
-        )
+        over = apart(lambda: gone_over(chat, made, seen, rows, goal, heard))
     except ChatError as error:
         return made, (f"Drafted by rules alone: {error.what}",)
+    return over, ("Drafted by rules, gone over by the model.",)
 
 
 def apart(make: Callable[[], Coroutine[Any, Any, T]]) -> T:
     """What a coroutine returns, run on a thread of its own: a notebook's has a loop running already. An interrupt here
     cancels it there."""
     loop = asyncio.new_event_loop()
-    with ThreadPoolExecutor(1) as pool, closing(loop):
+    with closing(loop), ThreadPoolExecutor(1) as pool:  # the thread ends first, then the loop is closed
         task = loop.create_task(make())
-        done = pool.submit(loop.run_until_complete, task)
         try:
-            return done.result()
+            return pool.submit(loop.run_until_complete, task).result()
         except BaseException:
             loop.call_soon_threadsafe(task.cancel)
             raise
