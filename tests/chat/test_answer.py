@@ -9,6 +9,7 @@ from tests.chat.protocol_server import chunk
 from trex_nb.chat.answer import Answer, BrokenOffError, Gathering, ServerSaidError
 from trex_nb.chat.secret import Secret
 from trex_nb.core.chat import Usage
+from trex_nb.errors import ChatError
 
 
 def gathered(*chunks: Any, heard: list[str] | None = None) -> Answer:
@@ -76,6 +77,12 @@ def test_calls_without_index_or_id_are_told_apart_by_their_names() -> None:
     one, two = gathered(first, more, second).tool_calls
     assert (one.name, one.arguments, two.name, two.arguments) == ("x", '{"a":1}', "y", '{"b": 2}')
     assert one.id != two.id
+
+
+def test_thousands_of_calls_are_no_answer() -> None:
+    many = [{"index": n, "id": f"c{n}", "function": {"name": "x", "arguments": "{}"}} for n in range(20_000)]
+    with pytest.raises(ChatError, match="more than 256 tools"):
+        gathered(chunk({"tool_calls": many}))
 
 
 def test_an_id_repeated_with_each_piece_is_one_call() -> None:

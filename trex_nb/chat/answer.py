@@ -17,6 +17,7 @@ from trex_nb.errors import ChatError
 
 MOST_CHARACTERS = 4_000_000
 MOST_TOKENS = 10**12
+MOST_CALLS = 256  # of tools, in one reply
 THINK = ("<think>", "</think>")
 
 
@@ -143,6 +144,9 @@ class Gathering:
                 return known
         if not called and not is_new and self._calls:
             return self._calls[-1]
+        if len(self._calls) >= MOST_CALLS:
+            what = f"A reply called more than {MOST_CALLS} tools and was ended."
+            raise ChatError(what, "ask again, or set another model", trouble="bad_reply")
         self._calls.append({"index": index, "id": called, "name": "", "arguments": []})
         return self._calls[-1]
 
