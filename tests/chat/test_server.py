@@ -60,3 +60,10 @@ def test_what_is_too_long_is_not_shortened_for_ever() -> None:
 def test_who_has_patience_asks_again(tries: int) -> None:
     answer, _ = asked(*[status(503)] * (tries - 1), say("Yes."))
     assert isinstance(answer, Answer)
+
+
+def test_long_answers_that_break_off_are_not_paid_for_again_and_again() -> None:
+    long = half("y" * 4 * 8192)  # as long as an answer may be
+    error, bill = asked(long, long, long)
+    assert isinstance(error, ChatError)
+    assert bill.usage.total == 10 + 8192

@@ -175,6 +175,13 @@ def test_a_person_can_talk_about_the_tree(build: Build) -> None:
     assert [(a.question, a.answer) for a in study.tree.chats.asked] == [("Which is best so far?", "n1 is best.")]
 
 
+def test_a_terminal_obeys_nothing_in_an_answer(build: Build) -> None:
+    study = build(ScriptedChat(script=lambda _: "\x1b]52;c;ZXZpbA==\x07n1 \u202eis best.\x1b[2J")).open()
+    reply = study.ask("Which is best?")
+    assert repr(reply) == "]52;c;ZXZpbA==n1 is best.[2J"
+    assert "\u202e" not in reply._repr_html_()
+
+
 def test_without_a_model_a_question_is_refused_in_two_lines(build: Build) -> None:
     study = build(ScriptedChat(), models=Models()).open()
     with pytest.raises(ChatError, match="no language model is set"):

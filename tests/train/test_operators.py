@@ -34,6 +34,7 @@ from trex_nb.core.recipe import (
 from trex_nb.core.task import Example
 from trex_nb.testing.row_models import FakeRowModel
 from trex_nb.train.failure import TrainingFailed
+from trex_nb.train.operators import keep
 from trex_nb.train.operators.ask import hashed
 from trex_nb.train.operators.near import bands_for
 from trex_nb.train.operators.tokens import tokens
@@ -136,6 +137,12 @@ def test_bands_bring_nine_in_ten_near_pairs_together(threshold: float) -> None:
     bands = bands_for(threshold)
     assert 128 % bands == 0
     assert 1 - (1 - threshold ** (128 // bands)) ** bands >= 0.9
+
+
+def test_a_pattern_that_never_ends_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(keep, "MATCH_SECONDS", 0.05)
+    with pytest.raises(TrainingFailed, match="a simpler pattern"):
+        kept(Match(field="prompt", pattern="(a+)+$"), [example("a" * 60 + "b", "yes")])
 
 
 def test_match_keeps_or_leaves_what_is_found() -> None:

@@ -21,7 +21,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from pydantic import ValidationError
 
@@ -36,11 +36,20 @@ UNDERSTOOD = (
 @dataclass(frozen=True, slots=True)
 class Directions:
     """What was understood: `sets` are new values by field, `frozen` fields that must not change, `unknown` the clauses
-    that were not understood, or cannot be followed, word for word."""
+    that were not understood, or cannot be followed, word for word. Of a field in `loose` no value was named, only where
+    it should go ("a higher rate"); `choices` are all values of a field for which several were ("rank 8 and rank 32").
+    """
 
     sets: dict[str, Value]
     frozen: frozenset[str]
     unknown: tuple[str, ...]
+    loose: frozenset[str] = frozenset()
+    choices: Mapping[str, tuple[Value, ...]] = field(default_factory=dict)
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether it can be held against a plan: no condition was said that nobody understood."""
+        return not any(_CONDITION.match(clause.lower()) for clause in self.unknown)
 
 
 def understand(text: str, space: Space, point: Point) -> Directions:
@@ -57,6 +66,8 @@ def _read(text: str, space: Space, point: Point) -> Directions:
     sets: dict[str, Value] = {}
     frozen: set[str] = set()
     unknown: list[str] = []
+    loose: set[str] = set()
+    choices: dict[str, tuple[Value, ...]] = {}
     for clause in sorted(_clauses(text), key=_is_about_alpha):  # it is a ratio to the rank, which may come after it
         heard = _heard(" ".join(clause.lower().split()), space, {**point, **sets})
         if heard is None:
@@ -69,7 +80,13 @@ def _read(text: str, space: Space, point: Point) -> Directions:
             unknown.append(f"{clause} (contradicts what was said before)")
         else:
             sets |= heard
-    return Directions(sets, frozenset(frozen) - set(sets), tuple(unknown))
+            loose = loose - set(heard) | (set() if _NAMES_A_VALUE.search(_digits(clause.lower())) else set(heard))
+            choices |= {name: (*choices.get(name, ()), value) for name, value in heard.items()}
+    return Directions(sets, frozenset(frozen) - set(sets), tuple(unknown), frozenset(loose), choices)
+
+
+_CONDITION = re.compile(r"(?:if|unless|when|in case|otherwise|should)\b")
+_NAMES_A_VALUE = re.compile(r"\d|\b(?:double|twice|halve|half|triple|quarter|doubling|no|without|zero|all|whole)\b")
 
 
 def _clauses(text: str) -> list[str]:

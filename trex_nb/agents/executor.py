@@ -15,6 +15,7 @@ from typing import Any
 
 from trex_nb.core.base import Frozen
 from trex_nb.core.job import MADE, WRITTEN, JobSpec
+from trex_nb.core.markdown import escape, paragraph
 from trex_nb.core.ngrams import NGRAMS_FILE
 from trex_nb.core.plan import Code
 from trex_nb.core.protocols import Assignment
@@ -135,13 +136,13 @@ def _made(assignment: Assignment) -> str:
 
 
 def _head(assignment: Assignment) -> str:
-    plan, node = assignment.node.plan, assignment.node
-    changed = "\n".join(f"- {c}" for c in plan.changes) or "- nothing"
+    plan, node = assignment.node.plan, assignment.node  # its words are a model's: they are shown as they stand
+    changed = "\n".join(f"- {paragraph(str(c))}" for c in plan.changes) or "- nothing"
     run = next(r for r in node.runs if r.id == assignment.run)
-    again = f"**Attempt {run.attempt}.** {run.why[0].upper()}{run.why[1:]}.\n\n" if run.why else ""
+    again = f"**Attempt {run.attempt}.** {paragraph(run.why[0].upper() + run.why[1:])}.\n\n" if run.why else ""
     return (
-        f"# {assignment.run}: {plan.title}\n\n{again}**Goal.** {assignment.task.goal}\n\n"
-        f"**Hypothesis.** {plan.hypothesis}\n\n"
+        f"# {assignment.run}: {escape(plan.title)}\n\n{again}**Goal.** {assignment.task.goal}\n\n"
+        f"**Hypothesis.** {paragraph(plan.hypothesis)}\n\n"
         f"**Changes against {node.parent or 'nothing (this is the baseline)'}**\n\n{changed}\n"
     )
 

@@ -80,6 +80,7 @@ class Server:
     ) -> Answer | RejectedError:
         """An answer, or a rejection. Raises `ChatError` when patience is over."""
         patience = self._patience
+        before, most = bill.usage.total, _estimated(body, 0).prompt + _most_tokens(body)
         for turn in range(1, patience.tries + 1):
             found = await self._once(line, body, bill, hearing)
             if isinstance(found, Answer):
@@ -87,7 +88,9 @@ class Server:
             if isinstance(found.error, RejectedError):
                 return found.error
             wait = patience.wait(turn, found.wait, random.random())
-            if not found.may_retry or turn == patience.tries or wait is None:
+            # What breaks off is paid for: it is not asked again once that came to as much as one whole answer may.
+            is_paid = bill.usage.total - before >= most
+            if not found.may_retry or turn == patience.tries or wait is None or is_paid:
                 raise found.error
             _log.info("%s Asked again in %.1f s (%d of %d).", found.error.what, wait, turn, patience.tries - 1)
             await asyncio.sleep(wait)
@@ -120,6 +123,10 @@ class Server:
 
     async def _key(self) -> str:
         return self._keys.of(self._endpoint).text
+
+
+def _most_tokens(body: dict[str, Any]) -> int:
+    return int(body.get("max_tokens") or body["max_completion_tokens"])
 
 
 def _shorter(body: dict[str, Any]) -> dict[str, Any] | None:

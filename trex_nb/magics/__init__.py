@@ -80,11 +80,12 @@ def _startable() -> list[str]:
     """What `%trex start` can take here: embedded tasks, studies, task files."""
     from importlib.metadata import entry_points  # noqa: PLC0415
 
+    from trex_nb.errors import SettingsError  # noqa: PLC0415
     from trex_nb.settings import Settings  # noqa: PLC0415
     from trex_nb.store.artifacts import studies_in  # noqa: PLC0415
 
     names = [e.name for e in entry_points(group="trex_nb.tasks")]
-    with suppress(OSError):
+    with suppress(OSError, SettingsError):  # a broken trex.toml is told by commands
         names += studies_in(Settings.from_environment().root)
         names += [p.name for p in Path().iterdir() if p.suffix in (".yaml", ".yml")]
     return sorted(set(names))

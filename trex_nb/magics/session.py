@@ -16,12 +16,13 @@ import yaml
 from IPython.display import publish_display_data
 
 from trex_nb.core.chat import Heard
-from trex_nb.errors import CommandError, TrexError
+from trex_nb.errors import CommandError, SettingsError, TrexError
 from trex_nb.magics.config import offered_to, said_in
 from trex_nb.magics.grammar import PARSERS, WITH_BODY, HelpWanted, overview, parse
 from trex_nb.magics.thinking import while_thinking
 from trex_nb.magics.where import notebook_path
 from trex_nb.report import html
+from trex_nb.report.words import clean
 from trex_nb.search.tree import Tree
 from trex_nb.settings import Settings
 from trex_nb.store.artifacts import studies_in
@@ -58,7 +59,8 @@ class Session:
         """Carry out one `%trex` line, or `%%trex` with its cell; shows what comes of it and returns it."""
         try:
             name, arguments = parse(line)
-            self._take_models()
+            if name not in ("models", "start"):  # these read the settings themselves, and refuse a slip
+                self._take_models()
             if cell is not None:
                 _take_body(name, arguments, cell)
             return self._shown_now(getattr(self, f"_{name}")(arguments))
@@ -91,8 +93,12 @@ class Session:
 
     def _take_models(self) -> None:
         """What was said of models since the last command is heeded now."""
-        if self._study is not None:
+        if self._study is None:
+            return
+        try:
             self._study.use_models(self._settings().models)
+        except SettingsError as error:  # a slip in trex.toml must not keep anybody from stopping a job
+            sys.stderr.write(f"{error.what} The models stay as they were. Try: {error.hint}\n")
 
     @property
     def _open(self) -> Study:
@@ -293,6 +299,7 @@ def _data_words(tree: Tree) -> str:
 
 
 def _verbatim(said: str) -> Page:
+    said = clean(said)
     return Page(said, html.said_html(said))
 
 

@@ -13,6 +13,7 @@ from IPython.display import publish_display_data
 
 from trex_nb.core.chat import Heard
 from trex_nb.report.html import said_html
+from trex_nb.report.words import clean
 
 T = TypeVar("T")
 
@@ -50,5 +51,6 @@ def _show(heard: queue.SimpleQueue[str | None]) -> None:
 
 
 def _draw(said: str, name: str, *, update: bool) -> None:
+    said = clean(said)
     bundle = {"text/plain": said, "text/html": said_html(said) if said else ""}
     publish_display_data(bundle, transient={"display_id": name}, update=update)

@@ -16,11 +16,12 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from trex_nb.core.base import content_hash
+from trex_nb.core.markdown import escape
 from trex_nb.report.answer import Part, report_parts
 from trex_nb.report.final import Sealed
 from trex_nb.report.html import escape as escape_html
 from trex_nb.report.html import render_html, snapshot_bundle
-from trex_nb.report.markdown import escape, render_markdown
+from trex_nb.report.markdown import render_markdown
 from trex_nb.report.words import moment
 from trex_nb.search.tree import Tree
 

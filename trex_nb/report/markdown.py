@@ -1,8 +1,5 @@
 """The report as Markdown, for the cells of a frozen notebook: plain headings, lists and pipe tables, which GitHub,
 JupyterLab, nbviewer and VS Code all draw.
-
-Every character of a text that Markdown or MathJax could take for its own is written as an entity; at the start of a
-line a word joiner (no width) stands before it.
 """
 
 from __future__ import annotations
@@ -10,24 +7,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
+from trex_nb.core.markdown import escape, paragraph
 from trex_nb.report.blocks import Block, Bullets, Heading, Paragraph, Picture, Table, Verbatim
 
-_SPECIAL = str.maketrans({c: f"&#{ord(c)};" for c in "&<>*_[]|~`@"} | {c: f"<span>&#{ord(c)};</span>" for c in "$\\"})
 _UNBROKEN = 14
 _AFTER_NUMBER = re.compile(r"(?<=[^a-zA-Z,;:]) ")
-_LINK = re.compile(r"://|www\.", re.IGNORECASE)
-_BLOCK_START = re.compile(r"^[ \t]*([-+=#]|\d+(?=[.)]))?", re.MULTILINE)
-
-
-def escape(text: str) -> str:
-    """`text` as Markdown that shows just this text within a line; line ends become breaks."""
-    plain = _LINK.sub(lambda found: found[0].replace(":", "&#58;").replace(".", "&#46;"), text.translate(_SPECIAL))
-    return "<br>".join(plain.splitlines())
-
-
-def _paragraph(text: str) -> str:
-    """`text` where a block could begin: nothing at the start of a line reads as a list, a heading or code."""
-    return escape(_BLOCK_START.sub(lambda found: f"\u2060{found[1]}" if found[1] else "", text))
 
 
 def render_markdown(blocks: Iterable[Block]) -> str:
@@ -40,9 +24,9 @@ def _draw(block: Block) -> str:
         case Heading(text, level):
             return f"{'#' * level} {escape(text)}"
         case Paragraph(text):
-            return _paragraph(text)
+            return paragraph(text)
         case Bullets(items):
-            return "\n".join(f"- {_paragraph(item)}" for item in items)
+            return "\n".join(f"- {paragraph(item)}" for item in items)
         case Picture():
             return block.img
         case Verbatim(text):

@@ -19,6 +19,7 @@ from pydantic import Field, ValidationError
 from trex_nb.core.base import Frozen
 from trex_nb.core.events import BaseFacts
 from trex_nb.core.ids import NodeId
+from trex_nb.core.markdown import escape
 from trex_nb.core.node import Node, Run
 from trex_nb.core.plan import Code
 from trex_nb.core.recipe import DataRecipe
@@ -27,7 +28,6 @@ from trex_nb.core.task import DataFiles, Task
 from trex_nb.core.training import TrainingConfig
 from trex_nb.errors import CommandError, TaskError
 from trex_nb.report.final import Sealed, final_lines, last_look, peek_words, seeds_words
-from trex_nb.report.markdown import escape
 from trex_nb.search.tree import Tree
 from trex_nb.store.artifacts import RESUME_ONLY, StudyFolder
 from trex_nb.study.tasks import invalid, parse_yaml

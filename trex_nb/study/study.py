@@ -34,7 +34,7 @@ from trex_nb.launch.lease import machine_now
 from trex_nb.report import html, text
 from trex_nb.report.code import whole
 from trex_nb.report.why import why_calls, why_section
-from trex_nb.report.words import expected_words, one_line
+from trex_nb.report.words import clean, expected_words, one_line
 from trex_nb.search.space import space_for
 from trex_nb.search.tree import Tree
 from trex_nb.settings import Models, price_in
@@ -75,10 +75,10 @@ class Reply:
     nodes: tuple[NodeId, ...] = ()
 
     def __repr__(self) -> str:
-        return self.text
+        return clean(self.text)  # a model's words: a terminal would obey what controls are in them
 
     def _repr_html_(self) -> str:
-        return html.said_html(self.text)
+        return html.said_html(clean(self.text))
 
 
 def _proposal_lines(tree: Tree, node: Node) -> str:

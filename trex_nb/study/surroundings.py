@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from trex_nb.agents.llm.drafts import Surroundings
-from trex_nb.agents.llm.leak import guard_of
+from trex_nb.agents.llm.leak import Wording, guard_of, wording
 from trex_nb.agents.tools.sealed import Sealed
 from trex_nb.core.ngrams import Hashes
 from trex_nb.core.plan import Source
@@ -35,18 +35,20 @@ _SEALED_SHARE = 0.01  # of these: more is no chance
 
 
 class Around:
-    """Makes the surroundings of a study at any moment; reads the hashed n-grams once."""
+    """Makes the surroundings of a study at any moment; reads the hashed n-grams, and how rows are worded, once."""
 
     def __init__(self, folder: StudyFolder, asking: Asking, own: OwnData = _NONE) -> None:
         self._folder = folder
         self._asking = asking
         self._own = own
         self._sealed: Hashes | None = None
+        self._common: Wording | None = None
 
     def __call__(self, tree: TreeView, sources: Sequence[Source]) -> Surroundings:
         """What plans for `tree` are held against, after `sources` were found."""
         return Surroundings(
-            has_file=partial(self._has_file, tree.task.prompt), guard=guard_of(tree, self._hashes()),
+            has_file=partial(self._has_file, tree.task.prompt),
+            guard=guard_of(tree, self._hashes(), self._wording()),
             sources=[s for s in sources if not self._own.has_set(s.name)],
             can_write_rows=self._asking.has("writer"),
             can_write_code=tree.code_policy != "off" and self._asking.has("executor"),
@@ -85,3 +87,10 @@ class Around:
         if self._sealed is None and self._folder.ngrams_file.exists():
             self._sealed = np.load(self._folder.ngrams_file, allow_pickle=False)
         return self._sealed
+
+    def _wording(self) -> Wording:
+        if self._common is None:
+            path = self._folder.train_file
+            rows = [line.row for line in islice(read_file(path), _SEEN)] if path.exists() else []
+            self._common = wording([row.get(name, "") for row in rows for name in ("prompt", "answer")])
+        return self._common

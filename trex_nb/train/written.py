@@ -9,8 +9,6 @@ walls around the job (`launch.walls`), and that only the evaluator scores.
 from __future__ import annotations
 
 import random
-import signal
-import threading
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -32,6 +30,7 @@ from trex_nb.train.operators.overlap import decontaminated
 from trex_nb.train.operators.rows import BATCH, as_batch, in_memory, key
 from trex_nb.train.sft import Fitted, fit
 from trex_nb.train.show import show
+from trex_nb.train.time_limit import within
 
 Row = dict[str, str]
 Rewrite = Callable[[list[Row]], Any]
@@ -151,7 +150,7 @@ def _blaming(stage: Stage, what: str, seconds: float | None = None) -> Iterator[
     """Whatever goes wrong inside, or takes longer than `seconds`, is the code's failure."""
     with stating_failures(stage):
         try:
-            with _within(seconds):
+            with within(seconds):
                 yield
         except (TrainingFailed, KeyboardInterrupt):
             raise
@@ -166,26 +165,3 @@ def _bad_code(stage: Stage, what: str, error: BaseException) -> TrainingFailed:
     trace = "".join(traceback.format_exception(error))[-_TRACE:]
     failure = Failure(stage=stage, kind="bad_code", message=f"{what}: {said}"[:500], log=trace)
     return TrainingFailed(failure, "%trex show tells what became of it")
-
-
-class _TooLong(BaseException):
-    """Of no class that code would catch by the way."""
-
-
-@contextmanager
-def _within(seconds: float | None) -> Iterator[None]:
-    """Interrupt what takes longer, where this is the main thread; elsewhere the job's own limit must do."""
-    if seconds is None or threading.current_thread() is not threading.main_thread():
-        yield
-        return
-
-    def interrupt(*_: object) -> None:
-        raise _TooLong(f"it took longer than {seconds:g} seconds")
-
-    before = signal.signal(signal.SIGALRM, interrupt)
-    signal.setitimer(signal.ITIMER_REAL, seconds)
-    try:
-        yield
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)

@@ -12,6 +12,7 @@ import pytest
 
 from tests.agents.llm import replies
 from tests.agents.llm.replies import Sensible, plan
+from trex_nb.agents.llm.brief import Switches
 from trex_nb.agents.llm.drafts import Surroundings
 from trex_nb.agents.llm.leak import guard_of
 from trex_nb.agents.llm.researcher import Found, LLMResearcher, PlansRefusedError
@@ -24,7 +25,7 @@ from trex_nb.core.recipe import Generate, Load
 from trex_nb.core.result import BadCase
 from trex_nb.core.task import Budget
 from trex_nb.core.training import FullTraining, LoraTraining
-from trex_nb.errors import ChatError
+from trex_nb.errors import ChatError, StoreError, TrexError
 from trex_nb.search.tree import Tree
 from trex_nb.testing import trees
 from trex_nb.testing.chats import Line, ScriptedChat
@@ -189,6 +190,46 @@ def test_data_that_was_found_may_be_loaded(tree: Tree) -> None:
     assert "no literature consulted: offline" in made.remarks
     assert "good/rows has remarks" in chat.asked[0].messages[-1].content
     assert "good/rows (mit)" in chat.asked[1].messages[-1].content
+
+
+@pytest.mark.parametrize("error", [REFUSED, StoreError("calls.jsonl cannot be written.", "free disk space")])
+def test_what_was_measured_stands_without_the_model(error: TrexError, shown: Tree) -> None:
+    measured = reflected(LLMResearcher(ScriptedChat(), around, switches=Switches(bad_cases=False)), shown, 1)
+    by = LLMResearcher(ScriptedChat(script=lambda _: error), around)
+    assert reflected(by, shown, 1) == measured
+
+
+HEEDED: list[tuple[str, dict[str, Any]]] = [
+    ("higher learning rate", plan(learning_rate=8e-3)),
+    ("focus on red", plan(ops=[{"op": "mix", "weights": [{"slice": "red", "weight": 3.0}]}])),
+    ("rank 8 and rank 32", plan(r=8)),
+    ("rank 8 and rank 32", plan(r=32)),
+    ("less data but cleaner", plan(ops=[{"op": "filter", "field": "prompt", "min_chars": 3}])),
+    ("if it overfits, rank 8", plan(weight_decay=0.1)),
+    ("cosine restarts, keep the rest", plan(lr_scheduler_type="cosine")),
+    ("rank 32, keep the data", plan(r=32)),
+]
+IGNORED: list[tuple[str, dict[str, Any], str]] = [
+    ("higher learning rate", plan(learning_rate=1e-3), "more learning_rate than 0.005, and it has 0.001"),
+    ("rank 8 and rank 32", plan(r=16, weight_decay=0.1), "r 32, and it has 16"),
+    ("no warmup", plan(warmup_steps=0.01), "warmup_steps 0.0"),
+    ("half the data", plan(ops=[{"op": "sample", "n": 40}]), "share 0.5"),
+    ("rank 32, keep the data", plan(r=32, ops=[{"op": "load", "source": "more.jsonl", "shape": "pair"}]), "kept"),
+]
+
+
+@pytest.mark.parametrize(("words", "draft"), HEEDED)
+def test_words_that_leave_room_are_followed_in_more_than_one_way(words: str, draft: dict[str, Any], tree: Tree) -> None:
+    by, chat = researcher({**draft, "followed": "so"})
+    assert len(proposed(by, tree, asked(parent=1, directions=words)).plans) == 1
+    assert len(chat.asked) == 2
+
+
+@pytest.mark.parametrize(("words", "draft", "told"), IGNORED)
+def test_words_that_leave_none_are_held_to(words: str, draft: dict[str, Any], told: str, tree: Tree) -> None:
+    by, _ = researcher(*[{**draft, "followed": "so"}] * 4)
+    with pytest.raises(PlansRefusedError, match=told):
+        proposed(by, tree, asked(parent=1, directions=words))
 
 
 @pytest.mark.parametrize("name", ["../../../home/secret.csv", "/home/secret.csv", "good/rows:../../secret.csv"])

@@ -49,7 +49,7 @@ from trex_nb.core.recipe import (
 )
 from trex_nb.core.training import FullTraining, LoraTraining, TrainingConfig, Untrained
 from trex_nb.search.observed import surrogate_of
-from trex_nb.search.space import Point, Space, space_for
+from trex_nb.search.space import DATA_FIELDS, Point, Space, Value, space_for
 from trex_nb.search.surrogate import Surrogate
 from trex_nb.store.row_files import READERS
 
@@ -246,17 +246,38 @@ def _check_new(bench: Bench, plan: Plan, others: Iterable[Plan], *, has_code: bo
 
 def _check_heard(bench: Bench, plan: Plan) -> None:
     """The plain part of the person's words must be in the plan: their word goes before the model's."""
-    if not bench.request.directions:
-        return
     heard, base = bench.heard(), bench.base_point
+    if not bench.request.directions or not heard.is_plain:
+        return
+    is_all_but = bool(heard.unknown) and len({*heard.frozen, *heard.sets}) == len(bench.space.names)
+    frozen = frozenset[str]() if is_all_but else heard.frozen  # "keep the rest": of what, nobody knows here
+    own = [op for op in plan.recipe.ops if not _is_knob(op)]
+    has_other_rows = own != [op for op in bench.origin.recipe.ops if not _is_knob(op)]
+    if has_other_rows and frozen >= {*DATA_FIELDS} and not heard.unknown:
+        raise Refused("the person wants the data kept as they are, and it has other operators on them")
     for config in plan.configs:
         point = bench.space.point_of(plan.recipe, config) or {}
         for name, value in heard.sets.items():
-            if point.get(name) != value:
-                raise Refused(f"the person asked for {name} {value}, and it has {point.get(name, 'none')}")
-        moved = [n for n in heard.frozen if n in point and n in base and point[n] != base[n]]
+            if name == "share" and name in heard.loose and has_other_rows:  # more or less data, by other means
+                continue
+            _check_value(heard, name, value, point.get(name), base.get(name))
+        moved = [n for n in frozen if n in point and n in base and point[n] != base[n]]
         if moved:
             raise Refused(f"the person wants {moved[0]} kept as it is ({base[moved[0]]}), and it has {point[moved[0]]}")
+
+
+def _check_value(heard: Directions, name: str, wanted: Value, has: Value | None, was: Value | None) -> None:
+    """Where the person named a value it must be that one, or one of those they named; where they said only more or
+    less, it must go there."""
+    if has in heard.choices.get(name, (wanted,)):
+        return
+    if name in heard.loose and all(isinstance(v, int | float) for v in (wanted, has, was)):
+        way = float(wanted) - float(was or 0)
+        if way * (float(has or 0) - float(was or 0)) > 0:
+            return
+        asked = f"{'more' if way > 0 else 'less'} {name} than {was}"
+        raise Refused(f"the person asked for {asked}, and it has {has}")
+    raise Refused(f"the person asked for {name} {wanted}, and it has {'none' if has is None else has}")
 
 
 def _check_limits(bench: Bench, plan: Plan) -> None:

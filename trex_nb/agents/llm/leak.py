@@ -3,14 +3,18 @@ which one. (FT-Dojo's rule, arXiv 2603.01712: insight about gaps, no item-level 
 
 A text gives an item away when it holds five words in a row of it that are no wording common to the items, or the whole
 prompt where that is shorter, or eight words in a row of any evaluation prompt at all; the last is seen from the study's
-hashed n-grams (`core.ngrams`), without reading the prompts.
+hashed n-grams (`core.ngrams`), without reading the prompts. What several training rows say too (how the task words its
+prompts, "turn on the light") gives nothing away: else a plan could not speak of its own task.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from itertools import chain
+
+import numpy as np
 
 from trex_nb.core.ngrams import Hashes, ngrams, places, words
 from trex_nb.core.protocols import TreeView
@@ -19,8 +23,28 @@ from trex_nb.core.result import BadCase
 _RUN = 5
 _FEWEST = 2
 _COMMON = 0.2
+_SEVERAL = 3  # training rows
 
 Gram = tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Wording:
+    """Runs of words, and hashed n-grams, that several training rows have."""
+
+    runs: frozenset[Gram] = frozenset()
+    hashes: Hashes = field(default_factory=lambda: np.zeros(0, dtype=np.uint64))
+
+
+def wording(texts: Sequence[str]) -> Wording:
+    """Of training rows, prompts and answers."""
+    said = (words(text) for text in texts)
+    each = (set(chain.from_iterable(_runs(s, n) for n in range(_FEWEST, _RUN + 1))) for s in said)
+    runs = Counter(chain.from_iterable(each))
+    hashes, owner = ngrams(texts)
+    pairs = np.unique(np.stack([hashes, owner.astype(np.uint64)]), axis=1)
+    found, count = np.unique(pairs[0], return_counts=True)
+    return Wording(frozenset(r for r, n in runs.items() if n >= _SEVERAL), found[count >= _SEVERAL])
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,10 +67,13 @@ class Guard:
         return ""
 
 
-def guard_of(tree: TreeView, sealed: Hashes | None = None) -> Guard:
-    """The guard of a study: of every bad case that stands in its tree, and of the `sealed` n-grams of all items."""
+def guard_of(tree: TreeView, sealed: Hashes | None = None, common: Wording | None = None) -> Guard:
+    """The guard of a study: of every bad case that stands in its tree, and of the `sealed` n-grams of all items, less
+    what is `common`."""
+    common = common or Wording()
     cases = {c.prompt: c for n in tree.nodes.values() for r in n.runs if r.evaluation for c in r.evaluation.bad_cases}
-    return Guard(_of_cases(list(cases.values())), sealed)
+    hashes = None if sealed is None else np.setdiff1d(sealed, common.hashes)
+    return Guard(_of_cases(list(cases.values())) - common.runs, hashes)
 
 
 def _of_cases(cases: Sequence[BadCase]) -> frozenset[Gram]:

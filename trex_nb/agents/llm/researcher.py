@@ -107,15 +107,15 @@ class LLMResearcher:
         )  # fmt: skip
 
     async def reflect(self, tree: TreeView, node: NodeId) -> Reflection:
-        """See `core.protocols.Researcher.reflect`. Where the model cannot be asked, what the measurements say stands
-        alone; the failed call is on record."""
+        """See `core.protocols.Researcher.reflect`. Where the model cannot be asked, or what it says cannot be kept (a
+        full disk), what the measurements say stands alone; a failed call is on record."""
         here = tree.nodes[node]
         measured = Reflection(diagnose(tree, here), lessons(tree, node))
         if here.evaluation is None or not here.evaluation.bad_cases or not self.switches.bad_cases:
             return measured
         try:
             draft = await self._reflection(tree, here)
-        except ChatError as error:
+        except TrexError as error:
             _LOG.warning("What the wrong answers of %s have in common was not asked: %s", node, error.what)
             return measured
         guard = self.around(tree, ()).guard
@@ -231,6 +231,8 @@ class _Planning:
         wanted, runs = min(_AT_ONCE, self.request.n - len(self._kept)), self.request.runs
         around = bench.around
         text = template.filled(
+            task=brief.task_words(self.tree), person=brief.person_words(self.tree, self.request),
+            record=brief.record_words(self.tree, self.request.parent, self.by.switches, self.by.limit),
             direction=fenced(f"{self.direction.direction}\nBecause: {self.direction.because}", "your own direction"),
             parent=self.request.parent, plan=brief.plan_words(bench.origin), limits=_limits(bench),
             n="one plan" if wanted == 1 else f"{wanted} plans that differ from each other,",
@@ -239,8 +241,7 @@ class _Planning:
             sent_back=_sent_back(reasons if isinstance(reasons, Sequence) else (), self._kept),
             code=_CODE if around.can_write_code and self.by.coder else "Leave `code` empty.",
         )  # fmt: skip
-        said = f"{brief.person_words(self.tree, self.request)}\n\n{text}"
-        asked = _asked("plan", template, f"# What the person wants\n{said}", request=self.request.request)
+        asked = _asked("plan", template, text, request=self.request.request)
         self.context = "\n\n".join(m.content for m in asked.messages)
         return await ask_typed(self.by.chat, asked, plans_draft(wanted, runs), heard=self.heard)
 

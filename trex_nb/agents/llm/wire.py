@@ -1,9 +1,10 @@
 """What a model is asked to reply, as schemas. Only what constrained decoders and strict schemas take: literals,
 numbers, text, lists, optional and nested models, unions told apart by a literal.
 
-A draft names changes against the parent's plan; None leaves a knob as it is there. What a draft comes to, and whether
-it may be, is `agents.llm.drafts`'s to say. There is no field here for a budget, an approval, a file to write or a split
-to score on: what cannot be said cannot be obeyed.
+A draft names changes against the parent's plan; None leaves a knob as it is there. Words are cut where they are too
+long, and a null stands for none, since nothing but money would come of sending them back. What a draft comes to, and
+whether it may be, is `agents.llm.drafts`'s to say. There is no field here for a budget, an approval, a file to write or
+a split to score on: what cannot be said cannot be obeyed.
 """
 
 from __future__ import annotations
@@ -17,16 +18,43 @@ from pydantic import BeforeValidator, Field, create_model
 from trex_nb.core.base import Frozen
 from trex_nb.core.result import FindingKind
 
-Words = Field(min_length=1, max_length=2000)
+
+def _cut(most: int) -> BeforeValidator:
+    """Text of at most so many characters; none where it is null."""
+
+    def cut(value: Any) -> Any:
+        if isinstance(value, str):
+            return value if len(value) <= most else f"{value[: most - 1]}…"
+        return "" if value is None else value
+
+    return BeforeValidator(cut)
+
+
+def _none_for(value: Any) -> Any:
+    """What models write where they mean that there is nothing."""
+    is_none = isinstance(value, str) and value.strip(" .-_()").casefold() in _NOTHING
+    return None if is_none else value
+
+
+_NOTHING = ("", "none", "null", "n/a", "na", "no", "no code", "not needed", "empty")
+Title = Annotated[str, _cut(120), Field(min_length=1, max_length=120)]
+Words = Annotated[str, _cut(2000), Field(min_length=1, max_length=2000)]
+Line = Annotated[str, _cut(1000), Field(max_length=1000)]
+Remark = Annotated[str, _cut(500), Field(max_length=500)]
+Cause = Annotated[str, _cut(600), Field(min_length=1, max_length=600)]
+Advice = Annotated[str, _cut(300), Field(max_length=300)]
+Lesson = Annotated[str, _cut(400), Field(min_length=1, max_length=400)]
+Wish = Annotated[Annotated[str, Field(max_length=2000)] | None, BeforeValidator(_none_for)]
+Names = BeforeValidator(lambda value: [] if value is None else value[:8] if isinstance(value, list) else value)
 
 
 class DirectionDraft(Frozen):
     """The coarse step: what kind of change to try next, and why."""
 
     change: Literal["data", "training", "both", "code"]
-    direction: str = Words
-    because: str = Words
-    evidence: list[str] = Field(default_factory=list, max_length=8)
+    direction: Words
+    because: Words
+    evidence: Annotated[list[str], Names] = Field(default_factory=list, max_length=8)
 
 
 class LoadDraft(Frozen):
@@ -46,7 +74,7 @@ class GenerateDraft(Frozen):
     """New rows that a model writes, each after one it is shown."""
 
     op: Literal["generate"]
-    instruction: str = Words
+    instruction: Words
     n: int = Field(ge=1, le=50_000)
 
 
@@ -54,7 +82,7 @@ class JudgeDraft(Frozen):
     """Only rows that a model rates well on a question."""
 
     op: Literal["judge"]
-    question: str = Words
+    question: Words
     least: float = Field(0.5, ge=0, le=1)
 
 
@@ -170,14 +198,14 @@ class PlanDraft(Frozen):
     """One experiment. `ops` is the whole new list of data operators, None keeps the parent's; `code` says in words what
     code would have to do where neither operators nor knobs suffice."""
 
-    title: str = Field(min_length=1, max_length=120)
-    hypothesis: str = Words
-    followed: str = Field("", max_length=1000)
+    title: Title
+    hypothesis: Words
+    followed: Line = ""
     ops: list[OpDraft] | None = Field(None, max_length=12)
     configs: list[ConfigDraft] = Field(min_length=1, max_length=5)
     fidelity: float | None = Field(None, ge=0.01, le=1)
-    code: str | None = Field(None, max_length=2000)
-    risk: str = Field("", max_length=500)
+    code: Wish = None
+    risk: Remark = ""
 
 
 class PlansDraft(Frozen):
@@ -203,15 +231,15 @@ class CauseDraft(Frozen):
     """What a group of wrong answers has in common, and what could be done about it."""
 
     kind: FindingKind
-    message: str = Field(min_length=1, max_length=600)
-    suggests: str = Field("", max_length=300)
+    message: Cause
+    suggests: Advice = ""
 
 
 class LessonDraft(Frozen):
     """A lesson that holds beyond this node, with the nodes that prove it."""
 
-    text: str = Field(min_length=1, max_length=400)
-    evidence: list[str] = Field(min_length=1, max_length=8)
+    text: Lesson
+    evidence: Annotated[list[str], Names] = Field(min_length=1, max_length=8)
     supersedes: list[str] = Field(default_factory=list, max_length=4)
 
 

@@ -10,7 +10,12 @@ from datasets import Dataset
 from numpy.typing import NDArray
 
 from trex_nb.core.recipe import Filter, Match, Sample, Split
+from trex_nb.train.failure import bad_data
 from trex_nb.train.operators.rows import Rows, as_keys, key, lengths, member, walked
+from trex_nb.train.time_limit import TooLong, within
+
+MATCH_SECONDS = 120.0
+"""How long a pattern may look through the rows: some take years, and a model may write one of these."""
 
 
 def filtered(op: Filter, data: Dataset, rows: Rows) -> Rows:
@@ -23,8 +28,14 @@ def matched(op: Match, data: Dataset, rows: Rows) -> Rows:
     """Rows whose field has the pattern in it, or has it not."""
     search = re.compile(op.pattern).search
     kept = [np.arange(0)]
-    for numbers, (values,) in walked(data, rows, [op.field]):
-        kept.append(numbers[[(search(value) is not None) == op.keep for value in values]])
+    try:
+        with within(MATCH_SECONDS):
+            for numbers, (values,) in walked(data, rows, [op.field]):
+                kept.append(numbers[[(search(value) is not None) == op.keep for value in values]])
+    except TooLong as error:
+        raise bad_data(
+            f"match: {op.pattern[:60]!r} is not done in {MATCH_SECONDS:g} s.", "a simpler pattern."
+        ) from error
     return member(rows, np.concatenate(kept))
 
 
