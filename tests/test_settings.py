@@ -98,6 +98,8 @@ def test_the_address_of_openai_is_the_last_resort() -> None:
         ('[prices.m]\nprompt = nan\ncompletion = 1', "no price"),
         ('models.model = "m"\nmodels.key_env = "TREX_MISTRAL"', "jobs may see"),
         ('models.model = "m"\nmodels.key_env = "sk-abc"', "looks like a key"),
+        ('models.model = "m"\nmodels.key_env = "AIzaSyD4bcdef"', "looks like a key"),
+        ('models.model = "m"\nmodels.key_env = "0123-4567"', "looks like a key"),
         ('models = "gpt-5"', "no table"),
         ('[prices]\ngpt-5 = 3', "no price"),
         ('[prices.gpt-5]\nprompt = -1\ncompletion = 1', "no price"),

@@ -149,6 +149,8 @@ _KINDS: dict[str, type | tuple[type, ...]] = {
     "base_url": str, "model": str, "key_env": str, "timeout": (int, float), "max_tokens": int,
     "temperature": (int, float), "extra": dict,
 }  # fmt: skip
+_KEYS = r"sk-|(?:AIza|gsk_|hf_|ghp_|r8_|sk_)\w{8}"
+"""How the keys of known providers begin; a name holds nothing but letters, digits and _."""
 _LEAST = {"timeout": 1, "max_tokens": 1, "temperature": 0}
 
 
@@ -169,7 +171,7 @@ def _endpoint(said: Mapping[str, Any], who: str) -> Endpoint:
 
 
 def _check_key_env(name: str, who: str) -> None:
-    if re.match(r"sk-", name):
+    if re.match(_KEYS, name) or not re.fullmatch(r"\w*", name):
         raise SettingsError(f"key_env of {who} looks like a key.", "the name of the environment variable that has it")
     if re.match(r"TREX_|LC_", name) and not re.search(r"KEY|TOKEN|SECRET", name):
         what = f"key_env of {who} is {name}, and jobs may see variables that are called so."

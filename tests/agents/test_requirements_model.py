@@ -57,6 +57,13 @@ def test_defaults_are_what_is_used_whatever_the_model_says() -> None:
     assert defaults["prompt"] == GOOD["prompt"]
 
 
+def test_a_question_of_the_rules_is_not_asked_of_what_the_model_chose() -> None:
+    made, _ = over({**GOOD, "answer": "{country}", "slice": None})
+    asked = {q.field: q.text for q in made.questions}
+    assert "A model chose this" in asked["answer"]
+    assert "Which model" in asked["base_model"]
+
+
 WRONG: dict[str, tuple[dict[str, Any], str]] = {
     "a column that is not there": ({"prompt": "{texts}"}, "no column 'texts'"),
     "an answer that is not there": ({"answer": "{gold}"}, "no column 'gold'"),

@@ -79,7 +79,8 @@ def test_money_without_a_price_is_refused_with_what_to_do() -> None:
     chat = ScriptedChat("a")
     with pytest.raises(ChatError, match="no price of real") as caught:
         ask(Meter(chat, Allowance(money=5.0), {}).chat)
-    assert "limit tokens" in caught.value.hint
+    assert caught.value.hint.startswith('[prices."')
+    assert "trex.toml" in caught.value.hint
     assert chat.asked == []
 
 

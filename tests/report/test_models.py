@@ -30,8 +30,13 @@ def test_calls_are_summed_by_model_and_purpose() -> None:
     failed = called("c3", failure="Nobody answers.", money=None, usage=Usage())
     rows = called("c4", asker="writer", purpose="rows", calls=12, request=None, node="n1")
     said = render_text(models_section(trees.tree_of([called("c1"), called("c2"), failed, rows])))
-    assert "wise-1  researcher  plan  3      1       2,000        400      1" in said
+    assert "wise-1  researcher  plan  3      1       2,000        400      1.00" in said
     assert "wise-1  writer      rows  12     0" in said
+
+
+def test_what_is_known_in_part_is_told_so_and_small_amounts_without_an_exponent() -> None:
+    said = render_text(models_section(trees.tree_of([called("c1", money=8.375e-05), called("c2", money=None)])))
+    assert "0.000084, in part not known" in said
 
 
 def test_where_no_model_was_asked_nothing_is_said() -> None:

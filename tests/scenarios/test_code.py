@@ -45,7 +45,7 @@ def test_one_approval_lets_plan_and_code_run(build: Build) -> None:
 def test_the_person_sees_a_diff_against_the_code_above(build: Build) -> None:
     house = with_plans(build(), coded(2), coded(4, LOUDER))
     study = house.open()
-    study.plan(1)
+    assert "code that a model wrote: read it with %trex code n1" in str(study.plan(1))
     shown = str(study.show("n1"))
     assert "Code written by a model" in shown
     assert "No plan above it has any." in shown

@@ -6,6 +6,7 @@ import pytest
 
 from trex_nb.core import commands as cmd
 from trex_nb.core import events as ev
+from trex_nb.core.chat import Usage
 from trex_nb.core.ids import NodeId, RunId
 from trex_nb.core.node import Status
 from trex_nb.core.recipe import DataRecipe, Generate
@@ -315,6 +316,13 @@ def test_the_way_out_of_a_spent_budget_names_what_is_spent() -> None:
     with pytest.raises(CommandError) as error:
         handled(with_budget(tree_of(BASELINE, proposed(1), approved(1)), minutes=1e-6), cmd.Run(jobs=1))
     assert error.value.hint == "%trex budget --minutes 1, then repeat"
+
+
+def test_money_is_told_as_money_and_tokens_against_the_new_budget() -> None:
+    called = ev.ChatCalled(call="c1", asker="researcher", purpose="ask", model="m", usage=Usage(prompt=7))
+    told = said(tree_of(BASELINE, called), cmd.SetBudget(money=5, tokens=200_000))
+    assert ", 5 of money, 200,000 tokens of language models, " in told
+    assert "7 of 200,000 tokens" in told
 
 
 def test_a_budget_below_what_was_used_says_that_jobs_stop() -> None:

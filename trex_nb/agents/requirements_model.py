@@ -73,8 +73,15 @@ def _taken(made: Draft, said: TaskDraft, goal: str) -> Draft:
     kept = {q.field: q for q in made.questions}
     defaults = {f: str(fields[f]) for f in fields} | {"goal": str(changed.fields["goal"])}
     asked = [*reversed(words), *(f for f in kept if f not in words)]
-    questions = tuple(Question(f, words.get(f) or kept[f].text, defaults.get(f) or kept[f].default) for f in asked)
+    chosen = {f: "A model chose this instead of what rules would take. Is it right?" for f in _other(made, fields)}
+    texts = {f: q.text for f, q in kept.items()} | chosen | words
+    questions = tuple(Question(f, texts[f], defaults.get(f) or kept[f].default) for f in asked)
     return Draft(changed.fields, questions, made.notes)
+
+
+def _other(made: Draft, fields: dict[str, object]) -> list[str]:
+    """The fields in which a model is of another mind than the rules, whose questions speak of what they chose."""
+    return [f for f, value in fields.items() if value != made.fields.get(f)]
 
 
 def _wrong(said: TaskDraft, seen: Look) -> str | None:

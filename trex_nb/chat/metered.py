@@ -83,7 +83,8 @@ class Metered:
         """Hold back what the call may come to, and bound its reply to what is left."""
         if self._price is None and self._purse.has_money_limit:
             what = f"Money is limited, and no price of {self._endpoint.model} is known."
-            raise ChatError(what, "add its price, or limit tokens instead of money", trouble="budget")
+            hint = f'[prices."{self._endpoint.model}"] with prompt and completion in trex.toml, both 0 where it is free'
+            raise ChatError(what, hint, trouble="budget")
         prompt = most_prompt_tokens(asked)
         reply = min(asked.max_tokens or self._endpoint.max_tokens, self._endpoint.max_tokens)
         found = await self._purse.hold(prompt, reply, self._cost)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from trex_nb.core.events import ChatCalled, ProposalMade
 from trex_nb.core.plan import Source
+from trex_nb.report import words
 from trex_nb.report.blocks import Block, Bullets, Heading, Table
 from trex_nb.report.why import source_words
 from trex_nb.search.tree import Tree
@@ -28,7 +29,9 @@ def models_section(tree: Tree) -> tuple[Block, ...]:
 
 def _sums(calls: Sequence[ChatCalled], currency: str) -> tuple[str, ...]:
     priced = [c.money for c in calls if c.money is not None]
-    cost = f"{sum(priced):.4g} {currency}".rstrip() if priced else "not known"
+    cost = f"{words.figures(sum(priced))} {currency}".rstrip() if priced else "not known"
+    if priced and any(c.money is None and not c.failure for c in calls):
+        cost += ", in part not known"
     return (
         f"{sum(c.calls for c in calls):,}", f"{sum(bool(c.failure) for c in calls):,}",
         f"{sum(c.usage.prompt for c in calls):,}", f"{sum(c.usage.completion for c in calls):,}", cost,

@@ -71,7 +71,7 @@ def _about(call: ChatCalled) -> str:
 def call_words(call: ChatCalled, currency: str, record: CallRecord | None = None) -> str:
     """What a call was and what it cost."""
     many = f"{call.calls} calls, " if call.calls > 1 else ""
-    price = "price not known" if call.money is None else f"{call.money:.3g} {currency}".rstrip()
+    price = "price not known" if call.money is None else f"{words.figures(call.money)} {currency}".rstrip()
     about = " estimated" if call.usage.is_estimated else ""
     said = f"{call.model}: {many}{call.usage.prompt:,} + {call.usage.completion:,}{about} tokens, {price}, "
     said += words.duration(call.seconds)

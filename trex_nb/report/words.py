@@ -335,13 +335,20 @@ def money_spent(tree: Tree) -> float:
     return tree.seconds / 3600 * (tree.budget.price_per_hour or 0.0) + tree.chats.money
 
 
+def figures(spent: float) -> str:
+    """An amount of money as people write it: cents, or of less two figures ("0.000084")."""
+    if spent >= 1 or spent == 0:
+        return f"{spent:.2f}"
+    return f"{spent:.{1 - math.floor(math.log10(spent))}f}"
+
+
 def models_words(tree: Tree) -> str:
     """What language models have read and written, and what that cost; empty while none was asked."""
     chats, most = tree.chats, tree.budget.tokens
     if not chats.calls:
         return ""
     limit = f" of {most:,}" if most is not None else ""
-    price = f" ({chats.money:.3g} {tree.budget.currency}".rstrip() + ")" if chats.money else ""
+    price = f" ({figures(chats.money)} {tree.budget.currency}".rstrip() + ")" if chats.money else ""
     return f"{chats.tokens:,}{limit} tokens of language models{price}"
 
 

@@ -417,7 +417,7 @@ def _set_budget(c: cmd.SetBudget, s: Situation) -> Handled:
     used = f"used so far: {_count(s.tree.rounds, 'round')}, {s.tree.seconds / 60:.1f} minutes"
     price_of = words.money(s.tree.seconds, budget)
     used += f", {price_of}" if price_of else ""
-    used += f", {models}" if (models := words.models_words(s.tree)) else ""
+    used += f", {models}" if (models := words.models_words(replace(s.tree, changed_budget=budget))) else ""
     price = f", {budget.price_per_hour:g} {budget.currency}".rstrip() + " an hour" if budget.price_per_hour else ""
     text = (
         f"Budget: {budget.rounds} rounds, {budget.minutes:g} compute minutes{_limit(budget)}, "
@@ -431,7 +431,7 @@ def _set_budget(c: cmd.SetBudget, s: Situation) -> Handled:
 
 
 def _limit(budget: Budget) -> str:
-    money = f", {budget.money:g} {budget.currency}".rstrip() if budget.money is not None else ""
+    money = f", {budget.money:g} {budget.currency or 'of money'}" if budget.money is not None else ""
     return money + (f", {budget.tokens:,} tokens of language models" if budget.tokens is not None else "")
 
 

@@ -34,7 +34,7 @@ from trex_nb.launch.lease import machine_now
 from trex_nb.report import html, text
 from trex_nb.report.code import whole
 from trex_nb.report.why import why_calls, why_section
-from trex_nb.report.words import clean, expected_words
+from trex_nb.report.words import clean, expected_words, one_line
 from trex_nb.search.space import space_for
 from trex_nb.search.tree import Tree
 from trex_nb.settings import Models, price_in
@@ -83,7 +83,10 @@ class Reply:
 
 def _proposal_lines(tree: Tree, node: Node) -> str:
     expected = expected_words(node.plan, tree.budget, tree.data)
-    return f"{node.id}  {node.plan.title}\n    {node.plan.hypothesis}\n    Expected: {expected}."
+    told = [node.plan.hypothesis, f"Your words: {one_line(node.plan.followed, 300)}" if node.plan.followed else ""]
+    told += [f"Expected: {expected.rstrip('.')}."]
+    told += [f"It runs code that a model wrote: read it with %trex code {node.id}." if node.plan.code else ""]
+    return "\n    ".join([f"{node.id}  {node.plan.title}", *(line for line in told if line)])
 
 
 class Study:

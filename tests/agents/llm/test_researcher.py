@@ -334,8 +334,9 @@ def test_reflection_needs_no_model_to_go_on(shown: Tree) -> None:
     assert reflected(down, shown, 1) == reflected(silent, shown, 1)
 
 
-def test_a_lesson_replaces_no_measured_insight_and_names_nodes_there_are(shown: Tree) -> None:
-    lesson = {"text": "Rank matters.", "evidence": ["n1", "n77", "x"], "supersedes": ["measured"]}
+def test_a_lesson_replaces_no_measured_insight_and_names_nodes_with_scores(shown: Tree) -> None:
+    shown = shown.apply(ev.Stamped(seq=shown.seq + 1, time=0.0, actor="researcher", event=trees.proposed(2)))
+    lesson = {"text": "Rank matters.", "evidence": ["n1", "n2", "n77", "x"], "supersedes": ["measured"]}
     found = reflected(LLMResearcher(ScriptedChat({"causes": [], "lessons": [lesson]}), around), shown, 1)
     assert [(i.evidence, i.supersedes) for i in found.insights if i.claim is None] == [((NodeId("n1"),), ())]
 

@@ -283,13 +283,14 @@ def _causes(draft: ReflectionDraft, guard: Guard) -> tuple[Finding, ...]:
 
 
 def _lessons(tree: TreeView, node: NodeId, draft: ReflectionDraft, guard: Guard) -> tuple[Insight, ...]:
-    """The model's lessons that rest on nodes there are; they replace none that was measured."""
+    """The model's lessons that rest on nodes with a score; they replace none that was measured."""
+    scored = {n.id for n in tree.nodes.values() if n.evaluation is not None}
     in_words = {i.text for i in tree.insights if i.claim is None and i.origin is None}
     if len(in_words) >= _MOST_LESSONS:
         return ()
     found = []
     for lesson in draft.lessons:
-        evidence = tuple(NodeId(e) for e in dict.fromkeys(lesson.evidence) if NodeId(e) in tree.nodes) or (node,)
+        evidence = tuple(NodeId(e) for e in dict.fromkeys(lesson.evidence) if NodeId(e) in scored) or (node,)
         gone = tuple(t for t in lesson.supersedes if t in in_words)
         if lesson.text not in in_words and not guard.leaks([lesson.text]):
             found.append(Insight(text=lesson.text, evidence=evidence, supersedes=gone))
