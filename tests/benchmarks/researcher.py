@@ -43,13 +43,13 @@ from trex_nb.testing.chats import Line, ScriptedChat
 
 SCRIPTED = "scripted"
 MIX = [{"op": "mix", "weights": [{"slice": "feeling", "weight": 2.5}, {"slice": "json", "weight": 4.0}]}]
-LONG = {"ops": MIX, "num_train_epochs": 8}
+LONG = {"ops": MIX, "num_train_epochs": 8, "learning_rate": 2e-3}
 IDEAS: tuple[dict[str, object], ...] = (
-    {}, {"ops": MIX}, {"ops": MIX, "num_train_epochs": 4}, {**LONG, "learning_rate": 2e-3}, LONG,
-    {**LONG, "learning_rate": 4e-3}, {**LONG, "learning_rate": 4e-3, "r": 64}, {**LONG, "num_train_epochs": 16},
-    {**LONG, "num_train_epochs": 12, "learning_rate": 4e-3, "lr_scheduler_type": "cosine"},
-    {**LONG, "method": "full", "learning_rate": 1.3e-3}, {**LONG, "per_device_train_batch_size": 8},
-    {**LONG, "num_train_epochs": 12, "learning_rate": 8e-3},
+    {}, {"ops": MIX}, {"ops": MIX, "num_train_epochs": 4}, LONG, {**LONG, "learning_rate": 1e-3},
+    {**LONG, "r": 64}, {**LONG, "per_device_train_batch_size": 8}, {**LONG, "lr_scheduler_type": "cosine"},
+    {**LONG, "num_train_epochs": 12}, {**LONG, "num_train_epochs": 16, "learning_rate": 1e-3, "r": 32},
+    {**LONG, "num_train_epochs": 16, "learning_rate": 1.5e-3, "r": 64},
+    {**LONG, "method": "full", "learning_rate": 5e-4},
 )  # fmt: skip
 
 
