@@ -73,7 +73,7 @@ def _taken(made: Draft, said: TaskDraft, goal: str) -> Draft:
     kept = {q.field: q for q in made.questions}
     defaults = {f: str(fields[f]) for f in fields} | {"goal": str(changed.fields["goal"])}
     asked = [*reversed(words), *(f for f in kept if f not in words)]
-    chosen = {f: "A model chose this instead of what rules would take. Is it right?" for f in _other(made, fields)}
+    chosen = dict.fromkeys(_other(made, fields), "A model chose this instead of what rules would take. Is it right?")
     texts = {f: q.text for f, q in kept.items()} | chosen | words
     questions = tuple(Question(f, texts[f], defaults.get(f) or kept[f].default) for f in asked)
     return Draft(changed.fields, questions, made.notes)
