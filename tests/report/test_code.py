@@ -63,7 +63,7 @@ def test_what_was_mended_is_shown_against_what_failed() -> None:
     assert said == Paragraph("Mended by a model for attempt 2 of n1.1: There is no text.")
     assert isinstance(code, Verbatim)
     assert "-    return rows * 2" in code.text
-    assert waits == Paragraph("n1.1 waits for you: %trex approve n1 lets the mended code run.")
+    assert waits == Paragraph("n1.1 waits for you: %trex approve n1 --code 2 lets the mended code run.")
     assert code_words(found) == "ask; n1.1 waits for you: mended code (%trex show n1)"
     assert "# n1, as mended for n1.1." in whole(n)
 
