@@ -10,7 +10,7 @@ def test_the_end_of_what_came_is_told_until_it_is_over() -> None:
     board.begin("request 3")
     board.hear("request 3", "Let me\nthink ")
     board.hear("request 3", "about ranks")
-    assert board.words() == "thinking about request 3 for 0 s: …Let me think about ranks"
+    assert board.words() == "thinking about what to try next for 0 s: …Let me think about ranks"
     board.end("request 3")
     assert board.words() == ""
 

@@ -194,7 +194,7 @@ class Session:
         return self._open.resume(*a.nodes)
 
     def _stop(self, a: argparse.Namespace) -> Reply:
-        if a.nodes == ["plan"]:
+        if a.nodes in (["plan"], ["planning"]):
             return self._open.withdraw()
         return self._open.stop(*a.nodes, now=a.now, dry_run=a.dry_run)
 

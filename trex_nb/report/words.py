@@ -46,6 +46,8 @@ def sign(node: Node) -> tuple[str, str]:
     """Glyph and word of a node: what the person stopped is not called a failure."""
     if node.status is Status.FAILED and node.failure and node.failure.kind == "stopped":
         return "■", "stopped"
+    if node.waits_for_code:
+        return "?", "waits for you"
     return GLYPHS[node.status], node.status.value
 
 
@@ -211,8 +213,7 @@ def decided_words(node: Node) -> str:
 def node_words(tree: Tree, node: Node) -> str:
     """Status of a node, also saying when a node above it was pruned."""
     out = node.status is not Status.PRUNED and tree.is_pruned(node.id)
-    waits = f" ({WAITS})" if node.waits_for_code else ""
-    return " ".join(sign(node)) + waits + (" (branch pruned)" if out else "")
+    return " ".join(sign(node)) + (" (branch pruned)" if out else "")
 
 
 def losses(curve: Sequence[CurvePoint], limit: int = 40) -> tuple[float, ...]:
@@ -309,7 +310,7 @@ def state_words(tree: Tree) -> str:
     if stopped := _stopped_words(tree, can_go_on=not spent):
         parts.append(stopped)
     answer = tree.answers[max(tree.answers)] if tree.answers else None
-    if isinstance(answer, ProposalFailed):
+    if isinstance(answer, ProposalFailed) and not tree.requests:
         parts.append(f"no proposal came: {one_line(answer.reason, 80)}")
     return "; ".join(parts) or "idle"
 
@@ -406,4 +407,4 @@ def saved_words(nodes: Iterable[Node]) -> str:
 def counts_words(tree: Tree) -> str:
     """How many nodes of each status: "3 succeeded, 1 failed"; stopped ones are not among the failed."""
     counts = Counter(sign(n)[1] for n in tree.nodes.values())
-    return ", ".join(f"{counts[s]} {s}" for s in (*(s.value for s in Status), "stopped") if counts[s])
+    return ", ".join(f"{counts[s]} {s}" for s in (*(s.value for s in Status), "stopped", "waits for you") if counts[s])

@@ -132,8 +132,11 @@ def _create(
 
 def _priced(task: Task, settings: Settings) -> Task:
     """The task with the person's price of an hour, unless it has one of its own."""
-    if settings.price is None or task.budget.price_per_hour is not None:
+    if task.budget.price_per_hour is not None:
         return task
+    if settings.price is None:  # then money is what language models cost, in the currency of their prices
+        currency = task.budget.currency or (settings.models.currency if settings.models.prices else "")
+        return task.model_copy(update={"budget": task.budget.model_copy(update={"currency": currency})})
     price, currency = settings.price
     budget = task.budget.model_copy(update={"price_per_hour": price, "currency": currency})
     return task.model_copy(update={"budget": budget})

@@ -3,12 +3,14 @@ in no log: what was said in the end is on record with the call."""
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 _KEPT = 400
+_ABOUT = re.compile(r"request \d+")
 _SHOWN = 80
 _SOON = 1.0  # seconds: what is over sooner need not be told
 
@@ -54,7 +56,7 @@ class Thoughts:
         """What is thought about for how long, with the end of what came, on one line; empty when nothing is."""
         now = time.time()
         said = [
-            f"thinking about {about} for {max(0.0, now - t.since):.0f} s"
+            f"thinking about {_ABOUT.sub('what to try next', about)} for {max(0.0, now - t.since):.0f} s"
             + (f": …{_one_line(t.tail)}" if t.tail else "")
             for about, t in self.now().items()
             if t.tail or now - t.since >= _SOON
