@@ -15,7 +15,9 @@ import pytest
 
 from tests.chat.asking import KEY, QUICK, ask, chat_at, endpoint, request
 from tests.chat.protocol_server import (
+    Body,
     Deed,
+    Handler,
     ProtocolServer,
     chunk,
     half,
@@ -218,6 +220,18 @@ def test_silence_ends_a_call_and_is_not_repeated() -> None:
     assert "silent for 0.3 seconds" in caught.value.what
     assert caught.value.spent == (2, 1)
     assert len(server.requests) == 1
+
+
+def test_a_server_that_only_says_it_is_there_is_not_waited_for_for_ever() -> None:
+    def there(handler: Handler, _: Body) -> None:
+        handler.begin_stream()
+        while not handler.server.is_over.wait(0.05):
+            handler.wfile.write(b": still here\n\n")
+            handler.wfile.flush()
+
+    with serving(in_turn(there)) as server, pytest.raises(ChatError) as caught:
+        ask(chat_at(server.url, timeout=0.2))
+    assert caught.value.trouble == "timeout"
 
 
 def test_nobody_there_is_told_as_such() -> None:

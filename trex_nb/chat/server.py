@@ -5,8 +5,11 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from typing import Any
+
+import httpx2
 
 from trex_nb.chat.answer import Answer, Gathering
 from trex_nb.chat.body import Quirk, adapted, quirk_in
@@ -19,6 +22,9 @@ from trex_nb.core.chat import Heard, Usage
 from trex_nb.settings import Endpoint
 
 SHORTEST_REPLY = 512  # tokens; what is too long in all is tried with a shorter reply down to this
+
+MOST_SILENCES = 5
+"""So many times the time-out a server may only say that it is there, as some do while a request waits its turn."""
 
 _log = logging.getLogger(__name__)
 
@@ -115,11 +121,22 @@ class Server:
         create: Any = line.client.chat.completions.with_streaming_response.create
         async with create(**body, extra_body=dict(self._endpoint.extra)) as response:
             if "text/event-stream" in response.headers.get("content-type", ""):
-                async for text in response.iter_lines():
-                    gathering.line(text)
+                await self._listen(response.iter_lines(), gathering)
             else:
                 gathering.whole(await response.read())
         return gathering.answer()
+
+    async def _listen(self, lines: AsyncIterator[str], gathering: Gathering) -> None:
+        """A server may say for a while that it is still there, and nothing else; not for ever."""
+        loop, most = asyncio.get_running_loop(), MOST_SILENCES * self._endpoint.timeout
+        try:
+            async with asyncio.timeout(most) as patience:
+                async for text in lines:
+                    if text.startswith("data:"):
+                        patience.reschedule(loop.time() + most)
+                    gathering.line(text)
+        except TimeoutError:
+            raise httpx2.ReadTimeout("It said that it was there, and nothing else.") from None
 
     async def _key(self) -> str:
         return self._keys.of(self._endpoint).text
